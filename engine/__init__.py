@@ -1,0 +1,1 @@
+"""The audio engine: no Qt, no OpenGL, no torch, no print, no settings files."""

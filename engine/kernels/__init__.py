@@ -1,0 +1,1 @@
+"""Floor 0: pure functions on arrays (numpy and numba)."""

@@ -1,0 +1,1 @@
+"""Floor 1: stateful blocks whose memory is fixed at construction."""

@@ -1,0 +1,1 @@
+"""Model cards, and the code that trains our own models."""

@@ -1,0 +1,1 @@
+"""Shaders, icons, theme, presets and the demo song."""
