@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
@@ -118,7 +118,7 @@ class StreamOpener(Protocol):
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def _quiet_stderr() -> Generator[None]:
     """Keep ALSA's and JACK's own chatter off the user's terminal while PortAudio probes.
 
     It is written by C code to descriptor 2, so only the descriptor can be turned away. Everything that
@@ -362,4 +362,4 @@ def _explain(err: BaseException, info: DeviceInfo, rate_hz: int) -> str:
         return (
             f"device {info.name!r} refuses {info.outputs} channels: choose another device ('charon devices')"
         )
-    return f"device {info.name!r} cannot be opened at {rate_hz} Hz: {reason}; choose another one ('charon devices')"
+    return f"device {info.name!r} cannot be opened at {rate_hz} Hz: {reason}; try another device"
