@@ -1,0 +1,22 @@
+"""Where Charon keeps what it writes: models and stems, settings, the log.
+
+With the environment variable CHARON_HOME everything is under that one folder; without it each kind
+is where the platform expects it (platformdirs). Nothing is created here: whoever writes, creates.
+"""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_config_path, user_log_path
+
+
+def config_folder() -> Path:
+    """Folder of the settings: CHARON_HOME/config, or the platform's place for configuration."""
+    root = os.environ.get("CHARON_HOME")
+    return Path(root, "config") if root else user_config_path("charon", appauthor=False)
+
+
+def log_folder() -> Path:
+    """Folder of the log: CHARON_HOME/log, or the platform's place for logs."""
+    root = os.environ.get("CHARON_HOME")
+    return Path(root, "log") if root else user_log_path("charon", appauthor=False)
