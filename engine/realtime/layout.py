@@ -1,0 +1,144 @@
+"""Where everything lies in the memory that the callback shares with the rest: the one list of indexes.
+
+The callback is handed a single pointer, to a table of addresses and sizes. Each named block below is
+an array that lives as long as its `EngineMemory`; nothing is allocated, moved or resized while a stream
+runs. Units stand in the names. Who writes what:
+
+- `CONTROL` and `LANE_PARAMS` are written by the control thread, one aligned 8-byte cell at a time, and
+  only read by the device thread, which ramps towards them.
+- `COUNTER` and the callback's private state are written by the device thread alone.
+- The feed mailbox is published by the feeder, the meter mailbox by the device thread (both seqlocks).
+"""
+
+from typing import Final
+
+MAX_LANES: Final = 8
+"""The original and up to seven stems."""
+CHUNK_FRAMES: Final = 512
+"""The callback works in chunks of at most this many frames, so that its scratch memory is fixed
+whatever block the driver asks for: 8 lanes x 2 channels x 512 frames x 4 bytes never leave L2."""
+LANE_RING_FRAMES: Final = 16_384
+"""341 ms at 48 kHz; 8 lanes x 2 channels x 16384 frames x 4 bytes = 1 MiB. Enough for the feeder to be
+kept off a core for a third of a second, short enough that a newly separated stem is heard at once."""
+TAP_RING_FRAMES: Final = 131_072
+"""2.7 s at 48 kHz, 1 MiB a tap: a recorder that waits for a disk or for the GIL loses nothing."""
+N_TAPS: Final = 2
+"""One ring a consumer: recorder, visuals."""
+N_DURATIONS: Final = 65_536
+"""The last 65536 callback times: 175 s of 128-frame blocks at 48 kHz; 256 KiB as int32 ns."""
+RAMP_FRAMES: Final = 480
+"""Linear ramps of gain and pan: 10 ms at 48 kHz, short to the hand and free of zipper noise."""
+FADE_FRAMES: Final = 240
+"""Fades around pause, seek and starvation: 5 ms at 48 kHz."""
+RESUME_FRAMES: Final = 1_024
+"""After starving, this much must be in the ring before sound fades back in (21 ms at 48 kHz)."""
+
+# --- the table behind the callback's pointer: addresses (int64), then plain sizes -----------------
+T_CONTROL: Final = 0
+T_LANE_PARAMS: Final = 1
+T_RING_HEADER: Final = 2
+T_RING_AUDIO: Final = 3
+T_RING_FRAME: Final = 4
+T_RING_READY: Final = 5
+T_FEED_SEQ: Final = 6
+T_FEED: Final = 7
+T_METER_SEQ: Final = 8
+T_METER: Final = 9
+T_COUNTER: Final = 10
+T_DURATION: Final = 11
+T_STATE_I: Final = 12
+T_STATE_F: Final = 13
+T_SCRATCH: Final = 14
+T_LIMITER_I: Final = 15
+T_LIMITER_F: Final = 16
+T_RATE_HZ: Final = 17
+T_CHANNELS: Final = 18
+T_N_TAPS: Final = 19
+T_LATENCY_NS: Final = 20
+T_TAP: Final = 24
+"""Two cells a tap: address of its header, address of its data."""
+N_TABLE: Final = T_TAP + 2 * N_TAPS
+
+# --- CONTROL: int64 cells written by the controller ----------------------------------------------
+C_PLAY: Final = 0
+C_EPOCH: Final = 1
+C_N_LANES: Final = 2
+C_TAP_ON: Final = 3
+"""Bit k lets tap k run: an unread tap costs nothing."""
+N_CONTROL: Final = 8
+
+# --- LANE_PARAMS: float64 cells, MAX_LANES rows then one row for the master ----------------------
+P_GAIN: Final = 0
+P_PAN: Final = 1
+P_MUTE: Final = 2
+P_SOLO: Final = 3
+N_PARAMS: Final = 4
+MASTER_ROW: Final = MAX_LANES
+
+# --- feed mailbox: int64, feeder -> callback ------------------------------------------------------
+F_EPOCH: Final = 0
+F_START_INDEX: Final = 1
+F_END_INDEX: Final = 2
+"""Ring index after the last frame of the song, or -1 while it is not known."""
+F_START_FRAME: Final = 3
+N_FEED: Final = 4
+
+# --- meter mailbox: float64, callback -> controller -----------------------------------------------
+M_SONG_FRAME: Final = 0
+"""Song frame that the first frame of the block came from."""
+M_DAC_S: Final = 1
+"""When that frame reaches the converter, on the stream's clock."""
+M_FLAGS: Final = 2
+M_EPOCH: Final = 3
+M_STREAM_FRAMES: Final = 4
+M_LIMITER_GAIN: Final = 5
+M_STEM_WEIGHT: Final = 6
+M_MASTER: Final = 8
+"""Peak left, peak right, mean square left, mean square right; likewise for each lane after it."""
+M_LANE: Final = 12
+N_METER: Final = M_LANE + 4 * MAX_LANES
+
+FLAG_PLAYING: Final = 1
+FLAG_STARVED: Final = 2
+FLAG_ENDED: Final = 4
+FLAG_READY: Final = 8
+"""Every stem is there at the play-head."""
+FLAG_TOUCHED: Final = 16
+"""Some stem is not at its neutral setting."""
+FLAG_WAITING: Final = 32
+"""A seek was asked for and its first frames are not there yet."""
+
+# --- COUNTER: int64 cells -------------------------------------------------------------------------
+K_CALLBACKS: Final = 0
+K_FRAMES: Final = 1
+K_UNDERFLOWS: Final = 2
+K_OVERFLOWS: Final = 3
+K_STARVED_FRAMES: Final = 4
+K_WORST_NS: Final = 5
+K_FIRST_SOUND_NS: Final = 6
+"""Monotonic time of the first callback that let song frames through; 0 until then."""
+K_FIRST_STEM_NS: Final = 7
+"""Monotonic time of the first callback whose frames had every stem; 0 until then."""
+K_TAP_LOST: Final = 8
+"""Frames that did not fit into tap k's ring, one cell a tap."""
+K_RESUMES: Final = 16
+N_COUNTERS: Final = 24
+
+# --- private state of the callback ----------------------------------------------------------------
+SI_EPOCH: Final = 0
+SI_STARVED: Final = 1
+SI_SONG_FRAME: Final = 2
+SI_STEM_RAMP_LEFT: Final = 3
+SI_RAMP_LEFT: Final = 8
+"""One cell a lane, then the master: frames left of its ramp."""
+N_STATE_I: Final = SI_RAMP_LEFT + MAX_LANES + 1
+
+SF_ENVELOPE: Final = 0
+SF_STEM_WEIGHT: Final = 1
+SF_STEM_STEP: Final = 2
+SF_STEM_TARGET: Final = 3
+SF_METER: Final = 8
+"""Peak L, R, mean square L, R: master first, then lanes."""
+SF_GAIN: Final = SF_METER + 4 * (MAX_LANES + 1)
+"""Left and right: current, step, target; six cells a lane, then the master."""
+N_STATE_F: Final = SF_GAIN + 6 * (MAX_LANES + 1)
