@@ -50,7 +50,7 @@ def _posix_clock(builder: Any, module: Any) -> Any:
 
 @intrinsic
 def _monotonic_ns(typingctx: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         make = _windows_clock if _SYSTEM == "Windows" else _posix_clock
         return make(builder, builder.module)
 
@@ -59,7 +59,7 @@ def _monotonic_ns(typingctx: Any) -> Any:
 
 @intrinsic
 def _sleep_us(typingctx: Any, duration: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         i32 = ir.IntType(32)
         micros = builder.trunc(args[0], i32)
         if _SYSTEM == "Windows":
