@@ -98,16 +98,13 @@ class EngineMemory:
     Parameters
     ----------
     rate_hz : int
-        Rate of the device.
+        Rate of the device; like the channels, it may be stated again by `set_stream`, because a driver
+        wants the memory's address before it says what it gives.
     channels : int
         Channels of the device's output, 1 to 64.
-    output_latency_s : float
-        For drivers that give no DAC time.
     """
 
-    def __init__(self, rate_hz: int, channels: int, output_latency_s: float = 0.0) -> None:
-        if channels < 1:
-            raise ParameterError(f"an output of {channels} channels cannot play; it needs at least 1")
+    def __init__(self, rate_hz: int = 48_000, channels: int = 2) -> None:
         self.control: I64 = np.zeros(at.N_CONTROL, np.int64)
         self.params: F64 = np.zeros((at.MAX_LANES + 1, at.N_PARAMS))
         self.params[:, at.P_GAIN] = 1.0
@@ -130,11 +127,12 @@ class EngineMemory:
         self._limiter_i: I64 = np.zeros(N_LIMITER_I, np.int64)
         self._limiter_f: F32 = np.zeros(N_LIMITER_F, np.float32)
         reset_limiter(self._limiter_i, self._limiter_f)
-        self.rate_hz = rate_hz
         self.table: I64 = np.zeros(at.N_TABLE, np.int64)
-        self._fill_table(channels, output_latency_s)
+        self._fill_table()
+        self.set_n_lanes(1)
+        self.set_stream(rate_hz, channels, 0.0)
 
-    def _fill_table(self, channels: int, output_latency_s: float) -> None:
+    def _fill_table(self) -> None:
         addresses = {
             at.T_CONTROL: self.control,
             at.T_LANE_PARAMS: self.params,
@@ -160,11 +158,27 @@ class EngineMemory:
             self.table[at.T_TAP + 2 * tap] = array_address(ring.header)
             self.table[at.T_TAP + 2 * tap + 1] = array_address(ring.data)
         self.table[at.T_N_TAPS] = at.N_TAPS
-        self.set_stream(channels, output_latency_s)
 
-    def set_stream(self, channels: int, output_latency_s: float) -> None:
-        """State what the device turned out to be; only while no stream runs."""
-        self.table[at.T_RATE_HZ] = self.rate_hz
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the device."""
+        return int(self.table[at.T_RATE_HZ])
+
+    def set_stream(self, rate_hz: int, channels: int, output_latency_s: float) -> None:
+        """State what the device turned out to be; only while no stream runs.
+
+        Parameters
+        ----------
+        rate_hz : int
+            Frames a second.
+        channels : int, >= 1
+            Channels of its buffer.
+        output_latency_s : float
+            For drivers that give no DAC time.
+        """
+        if channels < 1:
+            raise ParameterError(f"an output of {channels} channels cannot play; it needs at least 1")
+        self.table[at.T_RATE_HZ] = rate_hz
         self.table[at.T_CHANNELS] = channels
         self.table[at.T_LATENCY_NS] = round(output_latency_s * 1e9)
 

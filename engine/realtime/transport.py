@@ -128,7 +128,7 @@ def plan_chunk(
         return 0, 0.0, flags
     frames = min(n, readable)
     if target != envelope:
-        frames = min(frames, max(1, int(np.ceil(abs(target - envelope) * FADE_FRAMES))))
+        frames = min(frames, max(1, int(np.ceil(abs(target - envelope) * FADE_FRAMES - 1e-6))))
     if frames <= 0:
         # Not even a fade is left: the ring was drained behind our back. Silence, and start afresh.
         state_f[SF_ENVELOPE] = 0.0

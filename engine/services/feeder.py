@@ -52,7 +52,7 @@ class Feeder:
         chunk = feed.chunk_frames(n_taps, filter_.up, filter_.down)
         if chunk < 1:
             raise DeviceError(
-                f"a device at {memory.rate_hz} Hz cannot play a song at {store.rate_hz} Hz: choose a higher rate"
+                f"a device at {memory.rate_hz} Hz cannot play {store.rate_hz} Hz: choose a higher rate"
             )
         self._cells: I64 = np.zeros(feed.N_FEEDER, np.int64)
         values = {

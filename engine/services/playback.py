@@ -1,0 +1,505 @@
+"""Playback: a song is heard at once, and its stems can be mixed as soon as they are separated.
+
+It ties together the device with its compiled callback, the feeder of the song that plays, and the
+separation worker. Three threads meet here: the caller's (intents), a supervisor that polls the worker
+and the device fifty times a second, and the feeder, which needs no Python. Intents and supervisor
+share one lock; neither the feeder nor the callback ever sees it.
+
+A control call takes effect within one block of the device; nothing here waits for the disk or a model.
+"""
+
+import contextlib
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import CharonError, DeviceError, ParameterError
+from engine.io.device import OutputStream, StreamOpener, rescan_devices
+from engine.io.home import Home, default_home
+from engine.io.song_store import ORIGINAL, Progress, SongStore
+from engine.realtime.callback import compile_callback
+from engine.realtime.layout import (
+    FLAG_ENDED,
+    FLAG_READY,
+    FLAG_TOUCHED,
+    FLAG_WAITING,
+    LANE_RING_FRAMES,
+    MASTER_ROW,
+)
+from engine.realtime.memory import Counters, EngineMemory, Meters
+from engine.services.feeder import Feeder, warm_feeder
+from engine.services.worker import SeparationWorker
+from engine.units import frames_to_s, s_to_frames
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 0.02
+RELEASE_PAGES_S = 10.0
+SILENT_DEVICE_S = 1.0
+"""A device that has not called back for this long is gone, whatever it says of itself."""
+RETRY_DEVICE_S = 2.0
+MIN_LOOP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStatus:
+    """Where playback stands.
+
+    Parameters
+    ----------
+    position_s : float
+        Song time that is *heard* now, by the converter's clock.
+    duration_s : float or None
+        None until the song is decoded.
+    playing, ended, waiting : bool
+        `waiting`: a seek waits for its first frames.
+    stems_ready : bool
+        Every stem is there at the play-head.
+    segments_done, segments_total : int
+        Progress of the separation; total is 0 until it is known.
+    pending : tuple of str
+        Stems whose mute, solo or gain waits for the separation to reach the play-head.
+    device : str or None
+        None while the device is gone.
+    worker_restarts : int
+    counters : Counters
+    """
+
+    position_s: float
+    duration_s: float | None
+    playing: bool
+    ended: bool
+    waiting: bool
+    stems_ready: bool
+    segments_done: int
+    segments_total: int
+    pending: tuple[str, ...]
+    device: str | None
+    worker_restarts: int
+    counters: Counters
+
+
+class Playback:
+    """One device, one song at a time.
+
+    Parameters
+    ----------
+    opener : StreamOpener
+        Opens the device (`engine.io.device.portaudio_opener`, or a virtual one in tests).
+    home : Home or None
+        Where models and stems lie; None is the user's own.
+    model : str
+        Model that separates.
+    provider : str or None
+        Execution provider for it; None chooses.
+    on_notice : callable or None
+        Given one line whenever something happens that the user should know. Called on the supervisor's
+        or the caller's thread.
+
+    Raises
+    ------
+    DeviceError
+        No device, or it refuses.
+
+    Notes
+    -----
+    The constructor compiles (or loads) all real-time code, opens the device and starts it on silence,
+    so that `play` is heard within a few blocks.
+    """
+
+    def __init__(
+        self,
+        opener: StreamOpener,
+        home: Home | None = None,
+        *,
+        model: str = "spleeter-2stems",
+        provider: str | None = None,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._opener = opener
+        self._home = home or default_home()
+        self._model = model
+        self._on_notice = on_notice or _log.info
+        self._lock = threading.RLock()
+        self._callback = compile_callback()
+        self.memory = EngineMemory()
+        warm_feeder(self.memory)
+        self._stream: OutputStream | None = None
+        self._feeder: Feeder | None = None
+        self._store: SongStore | None = None
+        self._epoch = 0
+        self._playing = False
+        self._loop_s: tuple[float, float] | None = None
+        self._resume_frame = 0
+        self._failed: str | None = None
+        self._complete = False
+        self._last_callbacks = (0, time.monotonic())
+        self._retry_at_s = 0.0
+        self._release_at_s = 0.0
+        self._play_called_ns = 0
+        self._closing = threading.Event()
+        self._worker = SeparationWorker(self._home, model, provider)
+        self._worker.start()
+        try:
+            self._open_device()
+        except CharonError:
+            self._worker.close()
+            raise
+        self._worker_ready = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        self._supervisor.start()
+
+    # --- device ------------------------------------------------------------------------------------
+
+    def _open_device(self) -> None:
+        stream = self._opener(self._callback.address, self.memory.userdata_address, None)
+        self.memory.set_stream(stream.rate_hz, stream.channels, stream.output_latency_s)
+        # A collection over the many objects that numba and onnx leave behind takes up to 77 ms.
+        gc.collect()
+        gc.freeze()
+        self._last_callbacks = (int(self.memory.read_counters().callbacks), time.monotonic())
+        stream.start()
+        self._stream = stream
+
+    @property
+    def stream(self) -> OutputStream:
+        """The open device; DeviceError while it is gone."""
+        if self._stream is None:
+            raise DeviceError("the audio device is gone: connect it again or choose another one")
+        return self._stream
+
+    def _watch_device(self, now_s: float) -> None:
+        if self._stream is None:
+            if now_s >= self._retry_at_s:
+                self._retry_at_s = now_s + RETRY_DEVICE_S
+                self._retake_device()
+            return
+        callbacks = self.memory.read_counters().callbacks
+        if callbacks != self._last_callbacks[0]:
+            self._last_callbacks = (callbacks, now_s)
+        silent_s = now_s - self._last_callbacks[1]
+        if self._stream.is_running() and (silent_s < SILENT_DEVICE_S or self._stream.name == "virtual"):
+            return
+        self._resume_frame = self._heard_frame()
+        stream, self._stream = self._stream, None
+        self._retry_at_s = now_s + RETRY_DEVICE_S
+        stream.close()
+        self._on_notice(f"audio device {stream.name!r} went away: waiting for it to come back")
+
+    def _retake_device(self) -> None:
+        old_rate_hz = self.memory.rate_hz
+        try:
+            rescan_devices()
+            self._open_device()
+        except DeviceError as err:
+            _log.debug("device still gone: %s", err)
+            return
+        if self._store is not None:
+            if self.memory.rate_hz != old_rate_hz:
+                self._start_feeder(self._store)
+            self._seek_frame(self._resume_frame)
+        self._on_notice(f"playing on {self.stream.name!r} again")
+
+    # --- song --------------------------------------------------------------------------------------
+
+    def wait_until_warm(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the worker has loaded its model; playing does not need it."""
+        return self._worker_ready.wait(timeout_s)
+
+    def play(self, song: Path | None = None) -> None:
+        """Play `song` from its start, or go on with the one that is loaded.
+
+        Raises
+        ------
+        ParameterError
+            Nothing is loaded.
+        """
+        with self._lock:
+            if song is not None:
+                self._load(song)
+            elif self._store is None and self._play_called_ns == 0:
+                raise ParameterError("there is no song to play: open one first")
+            elif (meters := self.memory.read_meters()) is not None and meters.flags & FLAG_ENDED:
+                self._seek_frame(0)
+            self._playing = True
+            self.memory.set_playing(True)
+
+    def _load(self, song: Path) -> None:
+        self._play_called_ns = time.monotonic_ns()
+        self.memory.set_playing(False)
+        self._stop_feeder()
+        self._store = None
+        self._loop_s = None
+        self._resume_frame = 0
+        self._failed = None
+        self._complete = False
+        self.memory.reset_first_times()
+        self._worker.set_playhead(0)
+        self._worker.separate(song.absolute(), self._model)
+
+    def _attach(self, folder: Path) -> None:
+        if self._store is not None and self._store.folder == folder:
+            return
+        store = SongStore.attach(folder)
+        self._store = store
+        self._start_feeder(store)
+        self._seek_frame(self._resume_frame)
+
+    def _start_feeder(self, store: SongStore) -> None:
+        self._stop_feeder()
+        self.memory.set_n_lanes(1 + len(store.stems))
+        self._feeder = Feeder(self.memory, store)
+        self._apply_loop()
+        self._feeder.start()
+
+    def _stop_feeder(self) -> None:
+        if self._feeder is not None:
+            self._feeder.stop()
+            self._feeder = None
+
+    def pause(self) -> None:
+        """Fade out and stay where we are."""
+        with self._lock:
+            self._playing = False
+            self.memory.set_playing(False)
+
+    def seek(self, position_s: float) -> None:
+        """Go to a song time in seconds; clipped to the song."""
+        with self._lock:
+            store = self._need_store()
+            frame = max(0, s_to_frames(position_s, store.rate_hz))
+            if store.total_frames is not None:
+                frame = min(frame, max(0, store.total_frames - 1))
+            self._seek_frame(frame)
+
+    def _seek_frame(self, frame: int) -> None:
+        self._resume_frame = frame
+        if self._feeder is None:
+            return
+        self._epoch += 1
+        self._worker.set_playhead(frame)
+        # The feeder first: its answer must be on the way before the callback begins to wait for it.
+        self._feeder.seek(self._epoch, frame)
+        self.memory.set_epoch(self._epoch)
+
+    def set_loop(self, start_s: float | None, stop_s: float | None) -> None:
+        """Repeat [start_s, stop_s), at least 20 ms long; None and None play on.
+
+        Raises
+        ------
+        ParameterError
+            The loop is too short, upside down or outside the song.
+        """
+        with self._lock:
+            store = self._need_store()
+            before = self._loop_frames()
+            if start_s is None or stop_s is None:
+                self._loop_s = None
+            else:
+                if not 0.0 <= start_s < stop_s or stop_s - start_s < MIN_LOOP_S:
+                    raise ParameterError(
+                        f"loop {start_s:.3f}..{stop_s:.3f} s is not at least {MIN_LOOP_S} s of the song"
+                    )
+                total = store.total_frames
+                if total is not None and stop_s > frames_to_s(total, store.rate_hz) + 1e-6:
+                    end_s = frames_to_s(total, store.rate_hz)
+                    raise ParameterError(f"the loop ends at {stop_s:.3f} s, after the song's {end_s:.3f} s")
+                self._loop_s = (start_s, stop_s)
+            self._apply_loop()
+            self._refeed_for_loop(before)
+
+    def _loop_frames(self) -> tuple[int, int] | None:
+        if self._loop_s is None or self._store is None:
+            return None
+        rate_hz = self._store.rate_hz
+        return s_to_frames(self._loop_s[0], rate_hz), s_to_frames(self._loop_s[1], rate_hz)
+
+    def _apply_loop(self) -> None:
+        if self._feeder is not None:
+            self._feeder.set_loop(self._loop_frames())
+
+    def _refeed_for_loop(self, before: tuple[int, int] | None) -> None:
+        """Read again what the ring already holds, but only if an old or new loop edge lies in it."""
+        if self._feeder is None or self._store is None:
+            return
+        now = self._heard_frame()
+        ahead = LANE_RING_FRAMES * self._store.rate_hz // self.memory.rate_hz + 4096
+        edges = [loop[1] for loop in (before, self._loop_frames()) if loop is not None]
+        if any(now <= edge <= now + ahead for edge in edges):
+            self._seek_frame(now)
+
+    # --- mixer -------------------------------------------------------------------------------------
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Names of the lanes, "original" first; only that one until a song is open."""
+        return (ORIGINAL,) if self._store is None else (ORIGINAL, *self._store.stems)
+
+    def _row(self, stem: str) -> int:
+        if stem == "master":
+            return MASTER_ROW
+        lanes = self.lanes
+        if stem not in lanes or stem == ORIGINAL:
+            raise ParameterError(
+                f"there is no stem {stem!r} here; there are {', '.join(lanes[1:]) or 'none yet'}"
+            )
+        return lanes.index(stem)
+
+    def set_gain_db(self, stem: str, gain_db: float) -> None:
+        """Gain of a stem, or of "master": -200 to +24 dB."""
+        self.memory.set_gain_db(self._row(stem), gain_db)
+
+    def set_pan(self, stem: str, pan: float) -> None:
+        """Balance of a stem, -1 (left) to 1 (right)."""
+        self.memory.set_pan(self._row(stem), pan)
+
+    def set_mute(self, stem: str, mute: bool = True) -> None:
+        """Mute a stem; heard at once where it is separated, otherwise as soon as it is."""
+        self.memory.set_mute(self._row(stem), mute)
+        self._tell_if_pending(stem, mute)
+
+    def set_solo(self, stem: str, solo: bool = True) -> None:
+        """Solo a stem in place; heard at once where it is separated, otherwise as soon as it is."""
+        self.memory.set_solo(self._row(stem), solo)
+        self._tell_if_pending(stem, solo)
+
+    def _tell_if_pending(self, stem: str, on: bool) -> None:
+        meters = self.memory.read_meters()
+        if on and meters is not None and not meters.flags & FLAG_READY:
+            self._on_notice(f"{stem} is still being separated here: it follows in a moment")
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def meters(self) -> Meters | None:
+        """The newest meters; None before the first callback."""
+        return self.memory.read_meters()
+
+    def _heard_frame(self) -> int:
+        """Song frame that leaves the converter now."""
+        meters = self.memory.read_meters()
+        if meters is None or self._store is None:
+            return self._resume_frame
+        if meters.epoch != self._epoch or not self._playing or self._stream is None:
+            return meters.song_frame if meters.epoch == self._epoch else self._resume_frame
+        elapsed_s = self._stream.time_s() - meters.dac_s
+        # A block lasts some milliseconds; anything far from it is a clock that cannot be trusted.
+        elapsed_s = min(max(elapsed_s, -1.0), 1.0)
+        return max(0, meters.song_frame + s_to_frames(elapsed_s, self._store.rate_hz))
+
+    def status(self) -> PlaybackStatus:
+        """Where playback stands; cheap enough for 60 calls a second."""
+        with self._lock:
+            store, stream = self._store, self._stream
+            meters = self.memory.read_meters()
+            flags = 0 if meters is None or meters.epoch != self._epoch else meters.flags
+            rate_hz = 1 if store is None else store.rate_hz
+            total = None if store is None else store.total_frames
+            heard = self._heard_frame()
+            ready = bool(flags & FLAG_READY)
+            return PlaybackStatus(
+                position_s=frames_to_s(heard if total is None else min(heard, total), rate_hz),
+                duration_s=None if total is None else frames_to_s(total, rate_hz),
+                playing=self._playing,
+                ended=bool(flags & FLAG_ENDED),
+                waiting=bool(flags & FLAG_WAITING) or store is None,
+                stems_ready=ready,
+                segments_done=0 if store is None else int(store.progress[Progress.SEGMENTS_DONE]),
+                segments_total=0 if store is None else int(store.progress[Progress.TOTAL_SEGMENTS]),
+                pending=self.lanes[1:] if flags & FLAG_TOUCHED and not ready else (),
+                device=None if stream is None else stream.name,
+                worker_restarts=self._worker.restarts,
+                counters=self.memory.read_counters(),
+            )
+
+    @property
+    def failure(self) -> str | None:
+        """Why the song could not be opened or separated, in one line; None while all is well."""
+        return self._failed
+
+    @property
+    def separated(self) -> bool:
+        """Whether every stem of the song is there."""
+        return self._complete
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the separation worker."""
+        return self._worker.pid
+
+    def first_sound_s(self) -> float | None:
+        """Seconds from the play call to the first song frame in a callback; None until then."""
+        return self._since_play(self.memory.read_counters().first_sound_ns)
+
+    def first_stem_s(self) -> float | None:
+        """Seconds from the play call to the first callback with every stem; None until then."""
+        return self._since_play(self.memory.read_counters().first_stem_ns)
+
+    def _since_play(self, when_ns: int) -> float | None:
+        return (when_ns - self._play_called_ns) * 1e-9 if when_ns > self._play_called_ns else None
+
+    def _need_store(self) -> SongStore:
+        if self._store is None:
+            raise ParameterError("the song is not open yet: wait until its first frames are decoded")
+        return self._store
+
+    # --- supervisor --------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        while not self._closing.wait(POLL_S):
+            with self._lock:
+                now_s = time.monotonic()
+                for event in self._worker.poll():
+                    self._handle(event)
+                self._watch_device(now_s)
+                if self._feeder is not None:
+                    self._worker.set_playhead(self._heard_frame())
+                    if now_s >= self._release_at_s:
+                        self._release_at_s = now_s + RELEASE_PAGES_S
+                        self._feeder.release_pages()
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "ready":
+            self._worker_ready.set()
+        elif kind == "store":
+            try:
+                self._attach(Path(event["folder"]))
+            except CharonError as err:
+                self._failed = str(err)
+                self._on_notice(self._failed)
+        elif kind == "done":
+            self._complete = True
+        elif kind in {"failed", "lost"}:
+            self._failed = str(event["message"])
+            self._on_notice(self._failed)
+        elif kind == "restarted":
+            self._on_notice(str(event["message"]))
+
+    def close(self) -> None:
+        """Fade out, release the device, end the worker; safe to call twice."""
+        if self._closing.is_set():
+            return
+        with self._lock:
+            self.memory.set_playing(False)
+        if self._stream is not None and self._stream.name != "virtual":
+            # Long enough for the fade (5 ms) and the driver's own buffer.
+            time.sleep(0.02 + self._stream.output_latency_s)
+        self._closing.set()
+        self._supervisor.join()
+        if self._stream is not None:
+            self._stream.close()
+        self._stop_feeder()
+        self._worker.close()
+        gc.unfreeze()
+
+    def __enter__(self) -> "Playback":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(CharonError):
+            self.close()
