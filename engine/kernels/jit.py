@@ -8,8 +8,8 @@ numba's own `parallel=True` is never used: its default threading layer aborts th
 threads enter it at once, which is exactly what a player that separates while it plays does.
 `RowPool` splits rows over threads that its owner starts and stops.
 
-A trap of numba's cache: it sees a change in the file of a kernel, not in the files of the kernels it
-calls. After editing a kernel that another file inlines, delete `__pycache__`.
+numba's cache looks at the file of a kernel but not at the files of the kernels it calls, and would
+run yesterday's code after an update. `_watch_sources` makes it look at both.
 """
 
 import os
@@ -39,10 +39,7 @@ def kernel(fn: Callable[P, R]) -> Callable[P, R]:
     function
         A numba dispatcher, callable from Python, from other kernels and from a `@cfunc`.
     """
-    return cast(
-        "Callable[P, R]",
-        numba.njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)(fn),
-    )
+    return _watch_sources(numba.njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)(fn))
 
 
 def fast_kernel(fn: Callable[P, R]) -> Callable[P, R]:
@@ -50,16 +47,45 @@ def fast_kernel(fn: Callable[P, R]) -> Callable[P, R]:
 
     NaN and infinity keep their meaning (no `nnan`, no `ninf`): a model's NaN must stay visible.
     """
-    return cast(
-        "Callable[P, R]",
+    return _watch_sources(
         numba.njit(
             nogil=True,
             cache=True,
             error_model="numpy",
             boundscheck=False,
             fastmath={"contract", "reassoc", "nsz", "arcp"},
-        )(fn),
+        )(fn)
     )
+
+
+def _watch_sources(dispatcher: Any) -> Any:
+    """Let a kernel's cached code expire when a kernel or a constant that it names changes."""
+    seen: dict[Any, None] = {}
+    constants: list[tuple[str, str]] = []
+    _collect(dispatcher.py_func, seen, constants)
+    try:
+        files = sorted({fn.__code__.co_filename for fn in seen})
+        stamp = tuple((file, os.stat(file).st_mtime_ns, os.stat(file).st_size) for file in files)
+        dispatcher._cache._cache_file._source_stamp = (stamp, tuple(sorted(set(constants))))
+    except (OSError, AttributeError):
+        # No sources in a frozen program, where they cannot change either; or another numba, whose
+        # cache has other insides and keeps its own stamp.
+        return dispatcher
+    return dispatcher
+
+
+def _collect(fn: Any, seen: dict[Any, None], constants: list[tuple[str, str]]) -> None:
+    """Add `fn`, the kernels and intrinsics it names, theirs, and the numbers they all name."""
+    if fn in seen:
+        return
+    seen[fn] = None
+    for name in fn.__code__.co_names:
+        value = fn.__globals__.get(name)
+        if isinstance(value, int | float | str | tuple):
+            constants.append((name, repr(value)))
+        for inner in (getattr(value, "py_func", None), getattr(value, "_defn", None)):
+            if inner is not None:
+                _collect(inner, seen, constants)
 
 
 class RowPool:
