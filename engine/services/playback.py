@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CharonError, DeviceError, ParameterError
+from engine.inference.model_store import ModelStore
 from engine.io.device import OutputStream, StreamOpener, rescan_devices
 from engine.io.home import Home, default_home
 from engine.io.song_store import ORIGINAL, Progress, SongStore
@@ -105,6 +106,8 @@ class Playback:
     ------
     DeviceError
         No device, or it refuses.
+    ModelMissing
+        The model is unknown or not fetched.
 
     Notes
     -----
@@ -125,6 +128,9 @@ class Playback:
         self._home = home or default_home()
         self._model = model
         self._on_notice = on_notice or _log.info
+        models = ModelStore(self._home.models, self._home.cards)
+        models.files(model)
+        self._stems = models.card(model).stems
         self._lock = threading.RLock()
         self._callback = compile_callback()
         self.memory = EngineMemory()
@@ -337,8 +343,8 @@ class Playback:
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """Names of the lanes, "original" first; only that one until a song is open."""
-        return (ORIGINAL,) if self._store is None else (ORIGINAL, *self._store.stems)
+        """Names of the lanes, "original" first, then the model's stems."""
+        return (ORIGINAL, *self._stems)
 
     def _row(self, stem: str) -> int:
         if stem == "master":
@@ -430,6 +436,11 @@ class Playback:
     def worker_pid(self) -> int | None:
         """Process id of the separation worker."""
         return self._worker.pid
+
+    @property
+    def play_called_s(self) -> float:
+        """When the song was asked for, in seconds of `time.monotonic`."""
+        return self._play_called_ns * 1e-9
 
     def first_sound_s(self) -> float | None:
         """Seconds from the play call to the first song frame in a callback; None until then."""
