@@ -269,8 +269,14 @@ def _decode(path: Path, block_frames: int) -> Iterator[F32]:
             if upcoming is None and name.startswith("mov"):
                 # AAC fills its last packet with silence; the container knows how much of it counts.
                 n_frames = min(n_frames, round(damage.last_packet_s * rate_hz))
+            if upcoming is None and name == "ogg" and promised is not None:
+                # The last page says where the sound ends; ffmpeg loses it when it is the first as well.
+                excess = gathered.n_frames + n_frames - promised
+                n_frames -= excess if 0 < excess < n_frames else 0
             if exact is not None:
                 n_frames = min(n_frames, exact - gathered.n_frames)
+                if n_frames <= 0:
+                    break
             yield from gathered.add(frame, n_frames, lost)
         yield from gathered.rest()
     if not damage.gapless_header and name == "mp3":

@@ -123,4 +123,6 @@ def fold_to_stereo(x: F32, matrix: F32, out: F32) -> None:
         # Bit-identical for stereo, denormals and negative zeros included.
         out[:] = x
     else:
-        np.matmul(matrix, x, out=out)
+        # 0 x infinity is no news here: the caller looks for NaN and infinity in the result.
+        with np.errstate(invalid="ignore"):
+            np.matmul(matrix, x, out=out)

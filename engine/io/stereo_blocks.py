@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 
 from engine.errors import DecodeError
 from engine.io.downmix import downmix_matrix, fold_to_stereo
@@ -92,7 +93,7 @@ class StereoBlocks:
             if self.n_holes == 1:
                 self.first_hole_s = frames_to_s(self.n_frames, self.rate_hz)
             yield from self._put(np.zeros((1, hole), np.float32), np.ones((2, 1), np.float32))
-        x = _planar_float(frame)[:, : max(0, n_frames)]
+        x = _planar_float(frame)[:, :n_frames]
         key = (frame.layout.name, x.shape[0])
         if key not in self._matrices:
             self._matrices[key] = downmix_matrix([channel.name for channel in frame.layout.channels])
@@ -143,9 +144,13 @@ class StereoBlocks:
 
 def _planar_float(frame: AudioFrame) -> F32:
     """Samples of a codec frame as float32, shape (channels, frames), full scale 1.0."""
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= 8:
+        # PyAV looks for the end of the planes by a null pointer that is not there from 8 on.
+        (frame,) = AudioResampler(format="dbl").resample(frame)
     name = frame.format.name
     dtype, gain = _SAMPLE_FORMATS[name.removesuffix("p")]
-    n, channels = frame.samples, frame.layout.nb_channels
+    n = frame.samples
     if frame.format.is_planar:
         planes = [np.frombuffer(memoryview(plane), dtype, n) for plane in frame.planes]
         x: AnyArray = planes[0][None, :] if channels == 1 else np.stack(planes)
