@@ -15,7 +15,7 @@ run yesterday's code after an update. `_watch_sources` makes it look at both.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numba
 
@@ -64,7 +64,7 @@ def _watch_sources(dispatcher: Any) -> Any:
     constants: list[tuple[str, str]] = []
     _collect(dispatcher.py_func, seen, constants)
     try:
-        files = sorted({fn.__code__.co_filename for fn in seen})
+        files = sorted({fn.__code__.co_filename for fn in seen} | {__file__})
         stamp = tuple((file, os.stat(file).st_mtime_ns, os.stat(file).st_size) for file in files)
         dispatcher._cache._cache_file._source_stamp = (stamp, tuple(sorted(set(constants))))
     except (OSError, AttributeError):
