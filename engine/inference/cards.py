@@ -252,7 +252,8 @@ def write_card(card: ModelCard, path: Path) -> None:
         f"overlap = {card.segment.overlap}",
         "",
         "[licence]",
-        *table({"name": card.licence.name, "text": card.licence.text}),
+        f"name = {text(card.licence.name)}",
+        f"text = {text(card.licence.text)}",
         f"requires_acceptance = {text(card.licence.requires_acceptance)}",
     ]
     for file in card.files:
