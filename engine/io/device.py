@@ -7,6 +7,7 @@ only one that uses its private door for library authors, `_StreamBase`; the seri
 Threads: everything here is called from a control thread; the device thread runs only the pointer.
 """
 
+import atexit
 import contextlib
 import logging
 import os
@@ -24,6 +25,10 @@ _log = logging.getLogger(__name__)
 INSTALL_PORTAUDIO = "install PortAudio (on Debian or Ubuntu: sudo apt-get install libportaudio2)"
 CLOSE_TIMEOUT_S = 2.0
 """A driver whose hardware is gone can block in Pa_CloseStream; it is left behind after this time."""
+
+
+_stuck = threading.Event()
+"""Set once a driver hangs in closing. State of the module, because PortAudio's own state is the process's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +155,16 @@ def _portaudio() -> ModuleType:
 
 
 def rescan_devices() -> None:
-    """Make PortAudio look again for devices. No stream may be open."""
+    """Make PortAudio look again for devices. No stream may be open.
+
+    Raises
+    ------
+    DeviceError
+        A driver never came back from closing a lost device, so PortAudio cannot be started afresh.
+    """
     sd = _portaudio()
+    if _stuck.is_set():
+        raise DeviceError("the sound driver is stuck since its device went away: restart Charon to use it")
     with _quiet_stderr():
         sd._terminate()
         sd._initialize()
@@ -310,17 +323,22 @@ class PortAudioOutput:
         self._closed = True
         # A daemon thread, because a driver whose server or hardware is gone may never return from here.
         closer = threading.Thread(target=self._abort_and_close, name="close-device", daemon=True)
-        closer.start()
-        closer.join(CLOSE_TIMEOUT_S)
+        with _quiet_stderr():
+            closer.start()
+            closer.join(CLOSE_TIMEOUT_S)
         if closer.is_alive():
+            _stuck.set()
+            # Its handler ends PortAudio when Python exits, and would wait for this same driver.
+            atexit.unregister(self._sd._exit_handler)
             _log.warning(
                 "device %r did not close within %.0f s and was left behind", self.name, CLOSE_TIMEOUT_S
             )
 
     def _abort_and_close(self) -> None:
-        with _quiet_stderr():
+        # A stream whose server has gone waits for ever for a last callback in Pa_AbortStream.
+        if not self._finished.is_set() and self._stream.active:
             self._stream.abort(ignore_errors=True)
-            self._stream.close(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
 
 
 def portaudio_opener(request: StreamRequest) -> StreamOpener:

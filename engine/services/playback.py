@@ -146,6 +146,7 @@ class Playback:
         self._complete = False
         self._last_callbacks = (0, time.monotonic())
         self._retry_at_s = 0.0
+        self._retry_error = ""
         self._release_at_s = 0.0
         self._play_called_ns = 0
         self._closing = threading.Event()
@@ -203,8 +204,11 @@ class Playback:
             rescan_devices()
             self._open_device()
         except DeviceError as err:
-            _log.debug("device still gone: %s", err)
+            if str(err) != self._retry_error:
+                self._retry_error = str(err)
+                self._on_notice(self._retry_error)
             return
+        self._retry_error = ""
         if self._store is not None:
             if self.memory.rate_hz != old_rate_hz:
                 self._start_feeder(self._store)

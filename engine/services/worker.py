@@ -216,7 +216,7 @@ class _Process:
     def run(self, model: str) -> None:
         """Serve requests until the host goes away."""
         try:
-            self.separator(model)
+            self.separator(model).load()
         except CharonError as err:
             _log.warning("%s", err)
         self.say("ready")
