@@ -110,7 +110,7 @@ def highest(x: F32) -> float:
         row = x[c]
         for i in range(row.shape[0]):
             top = max(top, abs(row[i]))
-    return top
+    return float(top)
 
 
 class LoudnessMeter:
