@@ -1,0 +1,506 @@
+"""Separation of songs into stems, a segment at a time, from wherever it is wanted first.
+
+Runs in a process of its own while music plays (profile "live") and in the caller's otherwise. Three
+threads: one decodes, one owns the model, and the caller's lands finished segments in the store while
+the next is in the network. It exists as a lazy generator: progress is what it yields, cancelling is
+not asking for more, and what is finished is in the store.
+
+    separator = Separator("spleeter-2stems")
+    with separator.separate_file("song.mp3") as separation:
+        result = separation.save_all("stems")
+"""
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engine.errors import CharonWarning, ParameterError
+from engine.inference.architecture import Architecture
+from engine.inference.cards import ModelCard
+from engine.inference.load import load_architecture
+from engine.inference.model_store import ModelStore
+from engine.inference.sessions import Profile
+from engine.io.decode import SongInfo, content_hash, probe
+from engine.io.encode import OutputFormat, check_output
+from engine.io.home import Home, default_home
+from engine.io.stem_store import SongWriter, StemStore
+from engine.kernels.resample import resample_frames
+from engine.services.decoding import Decoding
+from engine.services.export import SongResult, export_stems
+from engine.services.segment_plan import PLAN_VERSION, SegmentPlan, Window
+from engine.units import F32
+
+DEFAULT_MODEL = "spleeter-2stems"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A finished piece of a song.
+
+    Parameters
+    ----------
+    index : int
+        Position in the song's plan.
+    start_frame, stop_frame : int
+        Song frames that it covers, cross-fades included.
+    n_done, n_total : int
+        Segments finished so far, of how many (an upper bound until the song is decoded).
+    """
+
+    index: int
+    start_frame: int
+    stop_frame: int
+    n_done: int
+    n_total: int
+
+
+class Separator:
+    """A model, ready to separate songs.
+
+    Parameters
+    ----------
+    model : str
+        Name of a model card.
+    home : Home or None
+        Where models and stems are kept; None is the user's.
+    profile : "throughput" or "live"
+        All cores, or as many as playing leaves; see `engine.inference.sessions.Profile`.
+    provider : str or None
+        Execution provider, or None for the fastest that works.
+    shifts : int, 1 to 20
+        Runs a segment of which the mean is taken; each costs as much as the first.
+    overlap : float or None, 0 to 0.9
+        Part that neighbouring segments share; None is the model's own.
+    models : ModelStore or None
+        Where to find the model; None is the one of `home`.
+    stems : StemStore or None
+        Where to keep the stems; None is the one of `home`.
+
+    Raises
+    ------
+    ModelMissing
+        The model is unknown or was not fetched.
+    ParameterError
+        A number is out of its range.
+
+    Notes
+    -----
+    The network is loaded when the first segment needs it, and kept. One song at a time.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        home: Home | None = None,
+        profile: Profile = "throughput",
+        provider: str | None = None,
+        shifts: int = 1,
+        overlap: float | None = None,
+        models: ModelStore | None = None,
+        stems: StemStore | None = None,
+    ) -> None:
+        if not 1 <= shifts <= 20:
+            raise ParameterError(f"{shifts} shifts is outside 1..20")
+        if overlap is not None and not 0.0 <= overlap <= 0.9:
+            raise ParameterError(f"overlap {overlap} is outside 0..0.9")
+        home = home or default_home()
+        models = models or ModelStore(home.models, home.cards)
+        self.card: ModelCard = models.card(model)
+        self.shifts = shifts
+        self.overlap = self.card.segment.overlap if overlap is None else overlap
+        self.stems = stems or StemStore(home.stems)
+        self._files = models.files(model)
+        self._profile: Profile = profile
+        self._provider = provider
+        self._architecture: Architecture | None = None
+
+    @property
+    def key(self) -> str:
+        """What names the stems of this separator in the store: everything that changes them."""
+        parts = f"{self.card.key} {self.overlap:.6f} {self.shifts} {PLAN_VERSION}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+    @property
+    def loaded(self) -> Architecture | None:
+        """The network, if it was needed yet."""
+        return self._architecture
+
+    def load(self) -> Architecture:
+        """Load the network now.
+
+        Raises
+        ------
+        ModelError, ProviderUnavailable
+            It cannot be loaded.
+        """
+        if self._architecture is None:
+            self._architecture = load_architecture(self.card, self._files, self._profile, self._provider)
+        return self._architecture
+
+    def separate_file(self, path: Path | str) -> "Separation":
+        """Begin with a song: look at it and open its store.
+
+        Parameters
+        ----------
+        path : Path or str
+            Any file that holds sound.
+
+        Returns
+        -------
+        Separation
+            To iterate over, or to save; close it.
+
+        Raises
+        ------
+        DecodeError
+            The file cannot be read as sound.
+        StoreError
+            Another process separates this song, or the store cannot be written.
+        """
+        return Separation(self, Path(path))
+
+    def close(self) -> None:
+        """Let go of the network."""
+        if self._architecture is not None:
+            self._architecture.close()
+            self._architecture = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Separation:
+    """One song being separated.
+
+    Attributes
+    ----------
+    song : SongInfo
+        What the file holds.
+    store : SongWriter
+        Where original and stems grow; readers attach to `store.folder`.
+    warnings : list of str
+        What the user must know: the file is cut off, the network fell back to the CPU.
+    resumed_segments : int
+        Segments that were there already when this object was made.
+    """
+
+    def __init__(self, separator: Separator, path: Path) -> None:
+        self._started_s = time.perf_counter()
+        self._separator = separator
+        self.song: SongInfo = probe(path)
+        card = separator.card
+        self.store: SongWriter = separator.stems.open(
+            self.song, content_hash(path), separator.key, card.stems
+        )
+        self.warnings: list[str] = []
+        self.resumed_segments = len(self.store.done)
+        self.inference_s = 0.0
+        self.provider = "stored"
+        self._told = False
+
+    def segments(self, playhead: Callable[[], int] | None = None) -> Iterator[Segment]:
+        """Decode and separate what is missing.
+
+        Parameters
+        ----------
+        playhead : callable or None
+            Gives the song frame that is heard now; asked before every segment, which then is the
+            nearest unfinished one, ahead before behind. None goes from beginning to end.
+
+        Yields
+        ------
+        Segment
+            Each as soon as its frames are in the store.
+
+        Raises
+        ------
+        DecodeError, StoreError, ModelError
+            What is finished stays.
+
+        Notes
+        -----
+        The decoder runs beside; closing the generator stops it. A segment in the network is
+        finished by then but thrown away.
+        """
+        if self.store.is_complete:
+            self._tell_once()
+            return
+        decoding = Decoding(self.song.path, self.store)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="network")
+        try:
+            model = self._separator.load()  # while the first blocks are being decoded
+            run = _Run(self.store, model, self._separator, decoding)
+            before_s = model.inference_s
+            try:
+                self.resumed_segments = len(self.store.done)
+                for segment in run.segments(pool, playhead):
+                    self.inference_s = model.inference_s - before_s
+                    yield segment
+            finally:
+                pool.shutdown()  # the segment in the network counts too
+                self.inference_s = model.inference_s - before_s
+                self.provider = model.provider
+                self._notice(model.notices)
+        finally:
+            pool.shutdown()
+            decoding.close()
+        self._tell_once()
+
+    def save_all(
+        self,
+        folder: Path | str,
+        fmt: OutputFormat | None = None,
+        *,
+        name: str | None = None,
+        overwrite: bool = False,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> SongResult:
+        """Separate what is missing, then write one file a stem: FOLDER/NAME/STEM.wav.
+
+        Parameters
+        ----------
+        folder : Path or str
+            Created when missing.
+        fmt : OutputFormat or None
+            None is WAV with 32-bit float samples.
+        name : str or None
+            Name of the song's folder; None is the file's own name. " (2)" and so on is appended
+            when there is one already.
+        overwrite : bool
+            Write into an existing folder of that name instead.
+        progress : callable or None
+            Called with the finished part, 0 to 1, and what is being done.
+
+        Returns
+        -------
+        SongResult
+            Files, levels, times.
+
+        Raises
+        ------
+        EncodeError
+            Before any long work where possible: the folder cannot be written, the disk is too full,
+            the format cannot hold the song's rate.
+        DecodeError, StoreError, ModelError
+            As `segments`.
+        """
+        fmt = fmt or OutputFormat()
+        say = progress or _say_nothing
+        card = self._separator.card
+        song = self.song
+        check_output(Path(folder), fmt, song.rate_hz, round(song.duration_s * song.rate_hz), len(card.stems))
+        say(0.0, "decoding")
+        for segment in self.segments():
+            # Writing the files is about a twentieth of the work.
+            say(0.95 * segment.n_done / segment.n_total, "separating")
+        say(0.95, "writing files")
+        export = export_stems(
+            self.store,
+            Path(folder),
+            fmt,
+            song_path=song.path,
+            song_name=name or song.path.stem,
+            residual_stem=card.residual_stem,
+            overwrite=overwrite,
+            progress=lambda part: say(0.95 + 0.05 * part, "writing files"),
+        )
+        self.warnings += export.warnings
+        wall_s = time.perf_counter() - self._started_s
+        seconds = export.n_frames / song.rate_hz
+        return SongResult(
+            input=song.path,
+            seconds=seconds,
+            stems=export.files,
+            wall_s=wall_s,
+            inference_s=self.inference_s,
+            realtime_factor=seconds / wall_s,
+            model=card.name,
+            provider=self.provider,
+            resumed_segments=self.resumed_segments,
+            sum_error_db=export.sum_error_db,
+            peaks_db=export.peaks_db,
+            loudness_lufs=export.loudness_lufs,
+            warnings=list(self.warnings),
+        )
+
+    def close(self) -> None:
+        """Seal the store and let others write it."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tell_once(self) -> None:
+        if not self._told:
+            self._told = True
+            self._notice(self.store.warnings)
+
+    def _notice(self, texts: list[str]) -> None:
+        fresh = [text for text in texts if text not in self.warnings]
+        self.warnings += fresh
+        for text in fresh:
+            warnings.warn(text, CharonWarning, stacklevel=3)
+
+
+class _Run:
+    """The work of one `Separation.segments`: what the network thread and the landing share."""
+
+    def __init__(
+        self, store: SongWriter, model: Architecture, separator: Separator, decoding: Decoding
+    ) -> None:
+        self.store = store
+        self.model = model
+        self.decoding = decoding
+        self.plan = SegmentPlan(model, store.rate_hz, separator.overlap, separator.shifts)
+        self.residual = model.stems.index(separator.card.residual_stem)
+        n_valid = model.valid_stop - model.valid_start
+        self._whole = np.empty((len(model.stems), 2, n_valid if separator.shifts > 1 else 0), np.float32)
+        self._settled = False
+        # HTDemucs: 4 stems x 2 x 343,980 frames x 4 bytes = 11 MB, twice: one is being landed while
+        # the other is being filled.
+        self._results = [
+            np.empty((len(model.stems), 2, self.plan.valid_frames), np.float32) for _ in range(2)
+        ]
+
+    def segments(self, pool: ThreadPoolExecutor, playhead: Callable[[], int] | None) -> Iterator[Segment]:
+        """Keep one segment in the network and land the one before."""
+        self._forget_other_plans()
+        turn = 0
+        busy: tuple[Window, Future[F32]] | None = None
+        while True:
+            landing = None if busy is None else (busy[0], busy[1].result())
+            # Chosen as late as can be, when the network is free, and before the last one is landed,
+            # so that the network has work meanwhile.
+            window = self._choose(playhead, None if landing is None else landing[0].span.index)
+            busy = None
+            if window is not None:
+                busy = (window, pool.submit(self._separate, window, self._results[turn]))
+                turn ^= 1
+            if landing is not None:
+                yield self._land(*landing)
+            if busy is None:
+                return
+
+    def _n_segments(self) -> int:
+        total_frames = self.store.total_frames
+        return self.plan.n_segments(self.store.capacity_frames if total_frames is None else total_frames)
+
+    def _choose(self, playhead: Callable[[], int] | None, busy: int | None) -> Window | None:
+        """Wait for the decoder until the best next segment can be separated; None when all are done."""
+        while True:
+            self.decoding.check()
+            decoded_frames = self.decoding.decoded_frames
+            total_frames = self.store.total_frames if self.decoding.finished else None
+            if total_frames is not None and not self._settled:
+                self._settle(total_frames)
+            taken = set(self.store.done) | ({busy} if busy is not None else set())
+            index = self.plan.next_segment(playhead() if playhead else 0, self._n_segments(), taken)
+            if index is None and total_frames is not None:
+                return None
+            if index is not None and (
+                total_frames is not None or self.plan.is_available(index, decoded_frames)
+            ):
+                return self.plan.window(index, total_frames)
+            self.decoding.wait_for_more(decoded_frames)
+
+    def _settle(self, total_frames: int) -> None:
+        """The song's length is known: say how many segments there are, drop what is not in the plan."""
+        n_segments = self.plan.n_segments(total_frames)
+        done = self.store.done
+        wrong = {
+            index
+            for index, span in done.items()
+            if index >= n_segments or span != self.plan.window(index, total_frames).span
+        }
+        self.store.forget_segments(wrong)
+        self.store.set_total_segments(n_segments)
+        self._settled = True
+
+    def _forget_other_plans(self) -> None:
+        fade_frames = self.plan.fade_frames
+        done = self.store.done
+        self.store.forget_segments({i for i, span in done.items() if span.fade_frames != fade_frames})
+
+    def _separate(self, window: Window, out: F32) -> F32:
+        """Run the network on one window (its own thread); the mean over shifts goes to `out`."""
+        plan, model = self.plan, self.model
+        song = self.store.read_original(
+            window.read_start_frame, window.read_stop_frame - window.read_start_frame
+        )
+        n_frames = model.window_frames + plan.offsets[-1]
+        start = window.valid_start_frame - model.valid_start - plan.offsets[-1]
+        if plan.song_hz != plan.model_hz:
+            x = np.empty((2, n_frames), np.float32)
+            to = plan.to_model
+            resample_frames(song, window.read_start_frame, to.taps, to.up, to.down, start, x)
+            song = x
+        for i, offset in enumerate(plan.offsets):
+            first = plan.offsets[-1] - offset
+            given = np.ascontiguousarray(song[:, first : first + model.window_frames])
+            if len(plan.offsets) == 1:
+                model.separate(given, out)
+                return out
+            model.separate(given, self._whole)
+            shifted = self._whole[:, :, offset : offset + plan.valid_frames]
+            np.copyto(out, shifted) if i == 0 else np.add(out, shifted, out)
+        out *= np.float32(1.0 / len(plan.offsets))
+        return out
+
+    def _land(self, window: Window, stems: F32) -> Segment:
+        """Bring a segment to the song's rate, fold the rest of the song in, store it."""
+        plan, span = self.plan, window.span
+        n_frames = span.stop_frame - span.start_frame
+        if plan.song_hz == plan.model_hz:
+            first = span.start_frame - window.valid_start_frame
+            landed = stems[:, :, first : first + n_frames]
+        else:
+            landed = np.empty((len(stems), 2, n_frames), np.float32)
+            to = plan.to_song
+            for i, stem in enumerate(stems):
+                if i != self.residual:
+                    resample_frames(
+                        stem, window.valid_start_frame, to.taps, to.up, to.down, span.start_frame, landed[i]
+                    )
+        fold_residual(landed, self.store.read_original(span.start_frame, n_frames), self.residual)
+        self.store.write_segment(span, landed)
+        return Segment(
+            span.index, span.start_frame, span.stop_frame, len(self.store.done), self._n_segments()
+        )
+
+
+def fold_residual(stems: F32, original: F32, residual_index: int) -> None:
+    """Make stems sum to the song: one of them becomes what the others leave of it.
+
+    Parameters
+    ----------
+    stems : float32 array, shape (n_stems, 2, frames)
+        Changed in place. Adding `original - sum(stems)` to a stem leaves nothing of its own
+        estimate, so that is not even looked at.
+    original : float32 array, shape (2, frames)
+        The song.
+    residual_index : int
+        The stem that takes the rest.
+    """
+    rest = stems[residual_index]
+    np.copyto(rest, original)
+    for i, stem in enumerate(stems):
+        if i != residual_index:
+            np.subtract(rest, stem, out=rest)
+
+
+def _say_nothing(part: float, what: str) -> None:
+    del part, what
