@@ -121,7 +121,13 @@ def fetch_npm(source: Source, folder: Path, progress: Progress) -> Path:
 
 def fetch_huggingface(source: Source, name: str, folder: Path, progress: Progress) -> Path:
     """Download one file of a repository; a partial download is resumed. Errors as for `fetch_pypi`."""
+    import logging
+
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import logging as hub_logging
+
+    # It writes every retry to standard error by a handler of its own; what matters is raised.
+    hub_logging.set_verbosity(logging.CRITICAL)
 
     class Bar:
         """What the client takes for a progress bar."""
