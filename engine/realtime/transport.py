@@ -97,6 +97,9 @@ def plan_chunk(
     head = load_acquire(ring, HEAD)
     answered = latest_read(feed_seq, feed, feed_copy)
     epoch = load_acquire(control, C_EPOCH)
+    if epoch == 0:
+        # Nothing was ever opened: silence, and nobody is late.
+        return 0, 0.0, FLAG_WAITING
     current = epoch == state_i[SI_EPOCH]
     envelope = state_f[SF_ENVELOPE]
     if not current and envelope == 0.0:

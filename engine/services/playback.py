@@ -239,6 +239,10 @@ class Playback:
             self._playing = True
             self.memory.set_playing(True)
 
+    def forget_worker_ready(self) -> None:
+        """Let `wait_until_warm` wait for the next announcement of a worker, e.g. after a restart."""
+        self._worker_ready.clear()
+
     def _load(self, song: Path) -> None:
         self._play_called_ns = time.monotonic_ns()
         self.memory.set_playing(False)
@@ -248,6 +252,9 @@ class Playback:
         self._resume_frame = 0
         self._failed = None
         self._complete = False
+        # An epoch that no feeder answers yet: the callback waits for the song instead of starving.
+        self._epoch += 1
+        self.memory.set_epoch(self._epoch)
         self.memory.reset_first_times()
         self._worker.set_playhead(0)
         self._worker.separate(song.absolute(), self._model)

@@ -258,3 +258,10 @@ def test_taps_hold_exactly_what_was_played(rig: MakeRig, song: SongStore) -> Non
     assert r.memory.taps[0].pull(tapped) == 60_000
     assert np.array_equal(tapped.T, out)
     assert r.memory.taps[1].readable == 0
+
+
+def test_an_engine_without_a_song_is_silent_and_not_starved(rig: MakeRig, song: SongStore) -> None:
+    r = rig(song)
+    r.memory.set_playing(True)
+    assert not np.any(r.device.advance(10_000))
+    assert r.memory.read_counters().starved_frames == 0

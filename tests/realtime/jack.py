@@ -1,0 +1,54 @@
+"""A JACK server on its dummy driver: the one audio system that keeps time without hardware."""
+
+import os
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+@contextmanager
+def jack_server(
+    name: str, rate_hz: int = 48_000, period_frames: int = 128
+) -> Generator[subprocess.Popen[bytes]]:
+    """Run a server of its own; clients find it through JACK_DEFAULT_SERVER.
+
+    The name keeps it apart from a server that someone works with.
+    """
+    command = [
+        "jackd",
+        "--no-realtime",
+        "-n",
+        name,
+        "-d",
+        "dummy",
+        "-r",
+        str(rate_hz),
+        "-p",
+        str(period_frames),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
+    os.environ["JACK_DEFAULT_SERVER"] = name
+    os.environ["JACK_NO_START_SERVER"] = "1"
+    try:
+        _wait_until_up(name)
+        yield server
+    finally:
+        server.terminate()
+        server.wait()
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _wait_until_up(name: str) -> None:
+    deadline_s = time.monotonic() + 10.0
+    while time.monotonic() < deadline_s:
+        ready = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, text=True, check=False)
+        if "not running" not in ready.stdout:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the JACK server {name} did not come up within 10 s")
