@@ -27,6 +27,7 @@ from engine.realtime.layout import (
     K_FIRST_SOUND_NS,
     K_FIRST_STEM_NS,
     K_FRAMES,
+    K_LARGEST_BLOCK,
     K_OVERFLOWS,
     K_TAP_LOST,
     K_UNDERFLOWS,
@@ -274,6 +275,7 @@ def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) ->
         done += frames
     _publish_meters(table, song_frame, dac_s, flags, meter)
     counter[K_FRAMES] += n
+    counter[K_LARGEST_BLOCK] = max(counter[K_LARGEST_BLOCK], n)
     if status & (_UNDERFLOW_BIT | _INPUT_UNDERFLOW_BIT):
         counter[K_UNDERFLOWS] += 1
     if status & (_OVERFLOW_BIT | _INPUT_OVERFLOW_BIT):

@@ -23,10 +23,15 @@ from engine.realtime.layout import (
     F_EPOCH,
     F_START_FRAME,
     F_START_INDEX,
+    FADE_FRAMES,
+    K_LARGEST_BLOCK,
     LANE_RING_FRAMES,
     MAX_LANES,
+    N_COUNTERS,
     N_FEED,
     RAMP_FRAMES,
+    RESUME_FRAMES,
+    T_COUNTER,
     T_FEED,
     T_FEED_SEQ,
     T_RING_AUDIO,
@@ -36,7 +41,7 @@ from engine.realtime.layout import (
 )
 from engine.stream.atomics import f32_at, i64_at, load_acquire, store_release, u8_at
 from engine.stream.latest import latest_publish, latest_read
-from engine.stream.ring import HEAD, HEADER_CELLS, ring_writable
+from engine.stream.ring import HEAD, HEADER_CELLS, TAIL, ring_writable
 from engine.units import F32, I64, U8
 
 STAGE_FRAMES: Final = 8_192
@@ -346,6 +351,47 @@ def _feed_once(
 
 
 @kernel
+def _take_back(cells: I64, table: I64, request: I64) -> bool:
+    """Step back in the ring where stems have arrived that were not there when it was filled.
+
+    Without this, stems would be heard as late as the ring is deep. Only frames well ahead of the
+    callback are taken back (two of its blocks and what it needs not to call itself starved), so it
+    never reads a frame that is being written again, and it merely finds less in the ring for a moment.
+    """
+    ring = i64_at(table[T_RING_HEADER], HEADER_CELLS)
+    head = load_acquire(ring, HEAD)
+    largest_block = i64_at(table[T_COUNTER], N_COUNTERS)[K_LARGEST_BLOCK]
+    back_to = load_acquire(ring, TAIL) + 2 * FADE_FRAMES + 2 * max(RESUME_FRAMES, largest_block)
+    if cells[S_N_LANES] < 2 or back_to <= cells[S_START_INDEX] or back_to >= head:
+        return False
+    slot = back_to & (LANE_RING_FRAMES - 1)
+    if u8_at(table[T_RING_READY], LANE_RING_FRAMES)[slot] != 0:
+        return False
+    frame = i64_at(table[T_RING_FRAME], LANE_RING_FRAMES)[slot]
+    block = cells[S_READY_BLOCK]
+    n_blocks = -(-cells[S_CAPACITY] // block)
+    ready = u8_at(cells[S_READY], n_blocks)
+    look = cells[S_READY_LOOK]
+    if not (_is_ready(frame, block, n_blocks, ready) and _is_ready(frame + look, block, n_blocks, ready)):
+        return False
+    out = back_to - cells[S_START_INDEX]
+    centre = out * cells[S_DOWN] // cells[S_UP]
+    gone_by = cells[S_STAGE_START] + cells[S_STAGE_N] - centre
+    cursor = frame - cells[S_BEFORE]
+    if cells[S_LOOP_LIVE] != 0 and (cursor < request[R_LOOP_A] or frame + gone_by > request[R_LOOP_B]):
+        # Across the loop's seam the song is not one straight piece: let that stretch be.
+        return False
+    if cells[S_VIRTUAL_END] >= 0:
+        return False
+    cells[S_OUT] = out
+    cells[S_CURSOR] = cursor
+    cells[S_STAGE_START] = centre - cells[S_BEFORE]
+    cells[S_STAGE_N] = 0
+    store_release(ring, HEAD, back_to)
+    return True
+
+
+@kernel
 def run_feeder(cells: I64, table: I64, taps: F32) -> None:
     """Feed until told to stop.
 
@@ -381,6 +427,8 @@ def run_feeder(cells: I64, table: I64, taps: F32) -> None:
                 cells[S_LOOP_COUNT] = request[R_LOOP_COUNT]
                 inside = cells[S_CURSOR] <= request[R_LOOP_B]
                 cells[S_LOOP_LIVE] = 1 if request[R_LOOP_ON] != 0 and inside else 0
+        if cells[S_EPOCH] != 0:
+            _take_back(cells, table, request)
         if cells[S_EPOCH] == 0 or not _feed_once(
             cells, table, taps, request, stage, stage_frame, stage_ready
         ):

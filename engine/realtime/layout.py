@@ -122,6 +122,8 @@ K_FIRST_STEM_NS: Final = 7
 K_TAP_LOST: Final = 8
 """Frames that did not fit into tap k's ring, one cell a tap."""
 K_RESUMES: Final = 16
+K_LARGEST_BLOCK: Final = 17
+"""Frames of the largest block the driver has asked for."""
 N_COUNTERS: Final = 24
 
 # --- private state of the callback ----------------------------------------------------------------

@@ -265,3 +265,36 @@ def test_an_engine_without_a_song_is_silent_and_not_starved(rig: MakeRig, song: 
     r.memory.set_playing(True)
     assert not np.any(r.device.advance(10_000))
     assert r.memory.read_counters().starved_frames == 0
+
+
+@pytest.mark.parametrize("device_hz", [48_000, 44_100])
+def test_stems_that_arrive_are_heard_before_the_ring_has_run_through(
+    rig: MakeRig, tmp_path: Path, device_hz: int
+) -> None:
+    rng = np.random.default_rng(4)
+    vocals = rng.normal(0.0, 0.05, (2, 192_000)).astype(np.float32)
+    other = rng.normal(0.0, 0.05, (2, 192_000)).astype(np.float32)
+    store = write_song(
+        tmp_path / "s", {ORIGINAL: vocals + other, "vocals": vocals, "other": other}, 48_000, None
+    )
+    still, late = rig(store, device_hz), rig(store, device_hz)
+    start(still)
+    start(late)
+    late.memory.set_mute(1, True)
+    before = late.pull(20_000)
+    assert np.array_equal(before, still.pull(20_000))
+    store.ready[:] = 1
+    late.settle()
+    out = late.pull(20_000)
+    untouched = still.pull(20_000)
+    changed = np.flatnonzero(np.any(out != untouched, axis=0))
+    assert changed[0] < 6_000  # the ring alone holds 16384 frames
+    meters = late.memory.read_meters()
+    assert meters is not None
+    assert meters.flags & FLAG_READY
+    # What was taken back and written again is the same song: the other rig had it in one go.
+    late.memory.set_mute(1, False)
+    late.pull(4_000)
+    still.pull(4_000)
+    assert np.max(np.abs(late.pull(8_000) - still.pull(8_000))) < 1e-6
+    assert late.memory.read_counters().starved_frames == 0
