@@ -387,7 +387,7 @@ class Playback:
 
     def _tell_if_pending(self, stem: str, on: bool) -> None:
         meters = self.memory.read_meters()
-        if on and meters is not None and not meters.flags & FLAG_READY:
+        if on and (meters is None or not meters.flags & FLAG_READY):
             self._on_notice(f"{stem} is still being separated here: it follows in a moment")
 
     # --- looking -----------------------------------------------------------------------------------

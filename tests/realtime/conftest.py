@@ -1,12 +1,16 @@
 """Songs on disk with known samples, and an engine on the virtual device that plays them."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sounddevice
+import soundfile
 
+from engine.io.device import rescan_devices
 from engine.io.lanes import LaneFile, interleave
 from engine.io.song_store import ORIGINAL, STORE_VERSION, Manifest, Progress, SongStore
 from engine.io.song_writer import make_folder
@@ -15,6 +19,7 @@ from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
 from engine.services.feeder import Feeder
 from engine.stream.ring import HEAD, TAIL
+from tests.realtime.jack import jack_server
 
 
 def write_song(
@@ -109,3 +114,24 @@ def song(tmp_path: Path) -> SongStore:
     }
     total = np.sum(list(stems.values()), axis=0, dtype=np.float32)
     return write_song(tmp_path / "song", {ORIGINAL: total, **stems}, 48_000)
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[None]:
+    """PortAudio of this process, looking at a server of its own."""
+    with jack_server(f"charon-{os.getpid()}"):
+        rescan_devices()
+        yield
+        # libjack aborts the process when its client is closed after the server.
+        sounddevice._terminate()
+    sounddevice._initialize()
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of a chord."""
+    t = np.arange(20 * 44_100) / 44_100
+    audio = 0.1 * sum(np.sin(2 * np.pi * f * t) for f in (220.0, 277.2, 329.6))
+    path = tmp_path_factory.mktemp("song") / "chord.wav"
+    soundfile.write(path, np.stack([audio, audio], axis=1), 44_100)
+    return path

@@ -5,12 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from app.cli.bench_realtime import run_compiled, run_python
 from engine.errors import DeviceError
@@ -19,7 +16,6 @@ from engine.io.device import (
     StreamRequest,
     find_output,
     list_devices,
-    rescan_devices,
 )
 from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
@@ -28,34 +24,10 @@ from tests.realtime.jack import jack_server
 CHARON = [sys.executable, "-m", "app"]
 
 
-@pytest.fixture(scope="module")
-def jack() -> Iterator[None]:
-    """PortAudio of this process, looking at a server of its own."""
-    with jack_server(f"charon-{os.getpid()}"):
-        rescan_devices()
-        yield
-    rescan_devices()
-
-
 @pytest.fixture
-def silent_machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Environment of a machine without any sound device."""
-    return {
-        **os.environ,
-        "JACK_DEFAULT_SERVER": "nobody",
-        "JACK_NO_START_SERVER": "1",
-        "ALSA_CONFIG_PATH": os.devnull,
-    }
-
-
-@pytest.fixture(scope="module")
-def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of a chord."""
-    t = np.arange(20 * 44_100) / 44_100
-    audio = 0.1 * sum(np.sin(2 * np.pi * f * t) for f in (220.0, 277.2, 329.6))
-    path = tmp_path_factory.mktemp("song") / "chord.wav"
-    soundfile.write(path, np.stack([audio, audio], axis=1), 44_100)
-    return path
+def silent_machine() -> dict[str, str]:
+    """Environment without a JACK server; with no sound card beside it there is no device at all."""
+    return {**os.environ, "JACK_DEFAULT_SERVER": "nobody", "JACK_NO_START_SERVER": "1"}
 
 
 def open_stream(request: StreamRequest) -> PortAudioOutput:
