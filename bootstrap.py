@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""Sets Charon up and starts it, with nothing but Python 3.11 or newer.
+
+    python3 bootstrap.py run [SONG]   set up, then split SONG (or the demo song) into stems
+    python3 bootstrap.py test         set up, then lint, type-check, check the imports, run every test
+    python3 bootstrap.py setup        only set up
+
+Everything goes into `.venv` beside this file, from the hashed locks of `packaging/locks/`; the
+default model goes into the user's cache. What is in place already is not done again: a stamp in
+`.venv` holds a hash of the locks, so that a second call starts in well under a second. On Debian and
+its relatives missing system packages are installed (as root or with sudo without a password);
+elsewhere, or otherwise, the exact command is printed.
+"""
+
+import argparse
+import ctypes.util
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+LOCKS = ROOT / "packaging" / "locks"
+DEMO_SONG = ROOT / "resources" / "demo" / "demo.ogg"
+DEFAULT_MODEL = "spleeter-2stems"
+OLDEST_PYTHON = (3, 11)
+WINDOWS = os.name == "nt"
+
+# What has to be there, as the loader or the shell looks for it, and the Debian package that brings it.
+RUN_LIBRARIES = {
+    "portaudio": "libportaudio2",
+    "EGL": "libegl1",
+    "GL": "libgl1",
+    "glib-2.0": "libglib2.0-0",
+    "dbus-1": "libdbus-1-3",
+    "fontconfig": "libfontconfig1",
+    "xkbcommon-x11": "libxkbcommon-x11-0",
+    "xcb-cursor": "libxcb-cursor0",
+    "xcb-icccm": "libxcb-icccm4",
+    "xcb-image": "libxcb-image0",
+    "xcb-keysyms": "libxcb-keysyms1",
+    "xcb-randr": "libxcb-randr0",
+    "xcb-render-util": "libxcb-render-util0",
+    "xcb-shape": "libxcb-shape0",
+    "xcb-xinerama": "libxcb-xinerama0",
+    "xcb-xkb": "libxcb-xkb1",
+}
+TEST_COMMANDS = {"jackd": "jackd2", "Xvfb": "xvfb", "xdotool": "xdotool", "npm": "npm"}
+
+CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("lint", ("ruff", "check", ".")),
+    ("format", ("ruff", "format", "--check", ".")),
+    ("types", ("pyright", "--warnings")),
+    ("imports", ("lint-imports",)),
+    ("tests", ("pytest",)),
+)
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n", maxsplit=1)[0],
+        epilog="Example: python3 bootstrap.py run song.mp3",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="set up, then split a song into stems")
+    run.add_argument(
+        "song", nargs="?", type=Path, default=None, help="a sound file; the demo song if left out"
+    )
+    commands.add_parser("test", help="set up, then run every check and test")
+    commands.add_parser("setup", help="only set up")
+    chosen = parser.parse_args(arguments)
+    try:
+        if sys.version_info < OLDEST_PYTHON:
+            found = ".".join(map(str, sys.version_info[:3]))
+            raise SetupError(f"Charon needs Python 3.11 or newer, this is {found}: install a newer one")
+        song: Path | None = None
+        if chosen.command == "run":
+            song = (chosen.song or DEMO_SONG).absolute()
+            if not song.exists():
+                raise SetupError(f"there is no file {song}: check the path")
+        set_up("test" if chosen.command == "test" else "run")
+        if song is not None:
+            return separate(song)
+        return check_everything() if chosen.command == "test" else 0
+    except SetupError as error:
+        print(f"bootstrap: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        command = " ".join(str(part) for part in error.cmd)
+        print(f"bootstrap: this command failed (exit code {error.returncode}): {command}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bootstrap: cancelled; call it again to go on", file=sys.stderr)
+        return 130
+
+
+# --- set-up ------------------------------------------------------------------------------------------
+
+
+def set_up(kind: str) -> None:
+    """Bring `.venv` and the model up to date; does nothing when the stamp says that they are.
+
+    Parameters
+    ----------
+    kind : {"run", "test"}
+        Which lock to install; an environment for tests also runs.
+    """
+    wanted = stamp(kind)
+    if read_stamp() in {wanted, stamp("test")}:
+        return
+    began_s = time.monotonic()
+    print(f"Setting Charon up in {VENV} ({kind})", flush=True)
+    step("system packages", lambda: install_system_packages(kind))
+    step("environment", make_environment)
+    lock = LOCKS / f"{kind}.txt"
+    step(
+        f"packages of {lock.relative_to(ROOT)}",
+        lambda: call(
+            tool("uv"), "pip", "install", "--python", tool("python"), "--quiet", "--require-hashes",
+            "--compile-bytecode", "-r", lock,
+        ),
+    )  # fmt: skip
+    step(
+        "Charon itself",
+        lambda: call(
+            tool("uv"), "pip", "install", "--python", tool("python"), "--quiet", "--no-deps",
+            "--no-build-isolation", "--editable", ROOT,
+        ),
+    )  # fmt: skip
+    step(f"model {DEFAULT_MODEL}", lambda: call(tool("charon"), "models", "get", DEFAULT_MODEL))
+    step("compiled audio code", warm_kernels)
+    stamp_path().write_text(wanted, encoding="utf-8")
+    print(f"Ready after {time.monotonic() - began_s:.0f} s; from now on: {tool('charon')} --help", flush=True)
+
+
+def step(what: str, work: Callable[[], None]) -> None:
+    """Say what is being done, do it, say how long it took."""
+    began_s = time.monotonic()
+    print(f"  {what} ...", flush=True)
+    work()
+    print(f"  {what}: {time.monotonic() - began_s:.1f} s", flush=True)
+
+
+def stamp(kind: str) -> str:
+    """What an up-to-date environment was made from: locks, requirements, this file, this Python."""
+    digest = hashlib.sha256()
+    for path in (LOCKS / f"{kind}.txt", LOCKS / "uv.txt", ROOT / "pyproject.toml", Path(__file__)):
+        digest.update(path.read_bytes())
+    digest.update(f"{sys.version_info[:2]} {ROOT}".encode())
+    return f"{kind} {digest.hexdigest()}"
+
+
+def stamp_path() -> Path:
+    """Where the stamp lies."""
+    return VENV / "charon-setup.stamp"
+
+
+def read_stamp() -> str:
+    """The stamp of the environment that is there, or nothing."""
+    try:
+        return stamp_path().read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def tool(name: str) -> Path:
+    """A program of the environment."""
+    return VENV / ("Scripts" if WINDOWS else "bin") / (f"{name}.exe" if WINDOWS else name)
+
+
+def environment() -> dict[str, str]:
+    """Environment of every command: no questions, and compiled files kept, which start-up needs."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+    return {**kept, "DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def call(*command: str | Path) -> None:
+    """Run a command without input; CalledProcessError when it fails."""
+    subprocess.run(
+        [str(c) for c in command], check=True, stdin=subprocess.DEVNULL, env=environment(), cwd=ROOT
+    )
+
+
+def make_environment() -> None:
+    """Make `.venv` and put the pinned uv in it."""
+    if not tool("python").exists():
+        call(sys.executable, "-m", "venv", "--clear", VENV)
+    call(
+        tool("python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", LOCKS / "uv.txt",
+    )  # fmt: skip
+
+
+def warm_kernels() -> None:
+    """Compile the audio callback now rather than at the first song."""
+    code = "from engine.realtime.callback import compile_callback; compile_callback()"
+    call(tool("python"), "-c", code)
+
+
+# --- system packages ---------------------------------------------------------------------------------
+
+
+def missing_packages(
+    kind: str,
+    has_library: Callable[[str], bool],
+    has_command: Callable[[str], bool],
+    has_venv: bool,
+) -> list[str]:
+    """Debian packages that are needed and not there.
+
+    Parameters
+    ----------
+    kind : {"run", "test"}
+        Tests need a sound server, a virtual screen and npm as well.
+    has_library, has_command : callable
+        Whether the loader finds a library, the shell a command.
+    has_venv : bool
+        Whether this Python can make virtual environments (Debian packs that separately).
+    """
+    missing = [package for library, package in RUN_LIBRARIES.items() if not has_library(library)]
+    if kind == "test":
+        missing += [package for command, package in TEST_COMMANDS.items() if not has_command(command)]
+    if not has_venv:
+        missing.append("python3-venv")
+    return missing
+
+
+def install_system_packages(kind: str) -> None:
+    """Install what is missing where that is possible, otherwise print the command that does."""
+    if not sys.platform.startswith("linux"):
+        return
+    missing = missing_packages(
+        kind,
+        has_library=lambda name: ctypes.util.find_library(name) is not None,
+        has_command=lambda name: shutil.which(name) is not None,
+        has_venv=importlib.util.find_spec("ensurepip") is not None,
+    )
+    if not missing:
+        return
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
+    if shutil.which("apt-get") is None:
+        print(f"  please install what your system calls: {' '.join(missing)}", flush=True)
+        return
+    sudo = root_prefix()
+    if sudo is None:
+        by_hand = f"sudo {' '.join(install)}"
+        if kind == "test" or "python3-venv" in missing:
+            raise SetupError(f"system packages are missing; run this, then call again: {by_hand}")
+        print(f"  some system packages are missing; this installs them: {by_hand}", flush=True)
+        return
+    print(f"  installing {' '.join(missing)}", flush=True)
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "env": environment()}
+    subprocess.run([*sudo, "apt-get", "update", "-q"], check=False, **quiet)  # type: ignore[call-overload]
+    subprocess.run([*sudo, *install], check=True, **quiet)  # type: ignore[call-overload]
+
+
+def root_prefix() -> list[str] | None:
+    """How to run a command as root without being asked for a password; None when that cannot be."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    asked = subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True)
+    return ["sudo", "-n", "--preserve-env=DEBIAN_FRONTEND"] if asked.returncode == 0 else None
+
+
+# --- work ----------------------------------------------------------------------------------------------
+
+
+def separate(song: Path) -> int:
+    """Split a song into ./stems with Charon itself; progress, table and speed are its own."""
+    command = [str(tool("charon")), "separate", str(song), "-o", "stems"]
+    return subprocess.run(command, check=False, env=environment()).returncode
+
+
+def check_everything() -> int:
+    """Run every check; stops at the first that fails and names it."""
+    for name, command in CHECKS:
+        began_s = time.monotonic()
+        print(f"--- {name}: {' '.join(command)}", flush=True)
+        program = [str(tool(command[0])), *command[1:]]
+        code = subprocess.run(
+            program, check=False, stdin=subprocess.DEVNULL, env=environment(), cwd=ROOT
+        ).returncode
+        if code != 0:
+            print(f"bootstrap: {name} failed (exit code {code}): {' '.join(command)}", file=sys.stderr)
+            return 1
+        print(f"--- {name}: {time.monotonic() - began_s:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
