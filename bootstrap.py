@@ -81,14 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("setup", help="only set up")
     chosen = parser.parse_args(arguments)
     try:
-        if sys.version_info < OLDEST_PYTHON:
-            found = ".".join(map(str, sys.version_info[:3]))
-            raise SetupError(f"Charon needs Python 3.11 or newer, this is {found}: install a newer one")
-        song: Path | None = None
-        if chosen.command == "run":
-            song = (chosen.song or DEMO_SONG).absolute()
-            if not song.exists():
-                raise SetupError(f"there is no file {song}: check the path")
+        check_python()
+        song = find_song(chosen.song) if chosen.command == "run" else None
         set_up("test" if chosen.command == "test" else "run")
         if song is not None:
             return separate(song)
@@ -103,6 +97,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bootstrap: cancelled; call it again to go on", file=sys.stderr)
         return 130
+
+
+def check_python() -> None:
+    """Refuse a Python that is too old."""
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetupError(f"Charon needs Python 3.11 or newer, this is {found}: install a newer one")
+
+
+def find_song(wanted: Path | None) -> Path:
+    """The song that is meant, before any long work; the demo song when none is named."""
+    song = (wanted or DEMO_SONG).absolute()
+    if not song.exists():
+        raise SetupError(f"there is no file {song}: check the path")
+    return song
 
 
 # --- set-up ------------------------------------------------------------------------------------------
