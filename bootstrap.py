@@ -211,8 +211,8 @@ def make_environment() -> None:
 
 
 def warm_kernels() -> None:
-    """Compile the audio callback now rather than at the first song."""
-    code = "from engine.realtime.callback import compile_callback; compile_callback()"
+    """Compile the audio code now rather than at the first song."""
+    code = "from engine.services.warm_up import warm_up; warm_up()"
     call(tool("python"), "-c", code)
 
 

@@ -1,0 +1,54 @@
+"""Compile every kernel that playing and separating need, so that no song waits for it.
+
+numba keeps what it compiled beside the source, so this costs some seconds once a machine and
+installation, and about a second from then on. Runs in the process that set-up starts, or on a thread
+behind an empty window; never in the callback.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from engine.io.encode import OutputFormat, SoundFileWriter
+from engine.io.home import Home, default_home
+from engine.io.stem_store import StemStore
+from engine.realtime.callback import compile_callback
+from engine.realtime.memory import EngineMemory
+from engine.services.feeder import warm_feeder
+from engine.services.separation import DEFAULT_MODEL, Separator
+
+WARM_UP_S = 0.5
+RATES_HZ = (44_100, 48_000)
+"""The model's own rate, and one that has to be resampled."""
+
+
+def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
+    """Compile the callback and the feeder, and separate half a second of noise at two rates.
+
+    Parameters
+    ----------
+    model : str
+        Model to run.
+    home : Home or None
+        Where it lies; None is the user's. Nothing is kept of the stems.
+
+    Raises
+    ------
+    ModelMissing
+        The model was not fetched.
+    """
+    compile_callback()
+    warm_feeder(EngineMemory())
+    home = home or default_home()
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        stems = StemStore(Path(folder) / "stems")
+        with Separator(model, home=home, stems=stems) as separator:
+            for rate_hz in RATES_HZ:
+                path = Path(folder) / f"{rate_hz}.wav"
+                with SoundFileWriter(path, OutputFormat(), rate_hz) as writer:
+                    writer.write(rng.normal(0.0, 0.1, (2, int(WARM_UP_S * rate_hz))).astype(np.float32))
+                    writer.commit()
+                with separator.separate_file(path) as separation:
+                    separation.save_all(Path(folder) / "out")
