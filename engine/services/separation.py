@@ -31,6 +31,7 @@ from engine.io.decode import SongInfo, content_hash, probe
 from engine.io.encode import OutputFormat, check_output
 from engine.io.home import Home, default_home
 from engine.io.stem_store import SongWriter, StemStore
+from engine.kernels.loudness import LoudnessMeter
 from engine.kernels.resample import resample_frames
 from engine.services.decoding import Decoding
 from engine.services.export import SongResult, export_stems
@@ -239,7 +240,10 @@ class Separation:
         decoding = Decoding(self.song.path, self.store)
         pool = ThreadPoolExecutor(1, thread_name_prefix="network")
         try:
-            model = self._separator.load()  # while the first blocks are being decoded
+            # Side by side, while the first blocks are being decoded: loading is compiled code.
+            loading = pool.submit(self._separator.load)
+            _warm_kernels()
+            model = loading.result()
             run = _Run(self.store, model, self._separator, decoding)
             before_s = model.inference_s
             try:
@@ -500,6 +504,11 @@ def fold_residual(stems: F32, original: F32, residual_index: int) -> None:
     for i, stem in enumerate(stems):
         if i != residual_index:
             np.subtract(rest, stem, out=rest)
+
+
+def _warm_kernels() -> None:
+    """Have numba ready (half a second for its first kernel of a process), by one that export uses."""
+    LoudnessMeter(8000).push(np.zeros((2, 8), np.float32))
 
 
 def _say_nothing(part: float, what: str) -> None:
