@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -43,16 +44,21 @@ def _read_many(seq, values, n_reads):
 
 
 def test_a_reading_is_never_torn_and_never_older():
-    box = Latest(40, np.int64)
+    box = Latest(60, np.int64)
     stop = np.ones(1, np.int64)
     _publish_until_stopped(box.seq, box.values, stop)
-    stop[0] = 0
     _read_many(box.seq, box.values, 0)
+    stop[0] = 0
     writer = threading.Thread(target=_publish_until_stopped, args=(box.seq, box.values, stop))
     writer.start()
-    torn, back = _read_many(box.seq, box.values, 300_000)
+    while box.seq[0] == 0:
+        time.sleep(0.001)
+    first = int(box.seq[0])
+    torn, back = _read_many(box.seq, box.values, 2_000_000)
+    last = int(box.seq[0])
     store_release(stop, 0, 1)
     writer.join()
+    assert last - first > 100_000, "both must have run at the same time"
     assert torn == 0
     assert back == 0
 
