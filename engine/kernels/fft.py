@@ -157,7 +157,10 @@ def _butterfly2(ar: F32, ai: F32, br: F32, bi: F32, half: int) -> None:
 
 @kernel
 def _join_lanes(ar: F32, ai: F32, br: F32, bi: F32, n: int, join: F32) -> None:
-    """Radix-8 step across the lanes: `a` holds eight interleaved spectra, `b` receives the one."""
+    """Radix-8 step across the lanes: `a` holds eight interleaved spectra, `b` receives the one.
+
+    Longer than a function should be: one butterfly, written out, whose parts have no names of their own.
+    """
     m = n // 8
     half = splat8(np.float32(_HALF))
     minus_half = splat8(np.float32(-_HALF))

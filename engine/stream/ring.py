@@ -140,6 +140,11 @@ class Ring:
     data : array, shape (capacity, width)
         What compiled code passes to `ring_push` and `ring_pull`.
 
+    Notes
+    -----
+    Over a `SharedMemory`, drop the ring (`del`) before the memory's `close()`, which refuses while
+    arrays look into it.
+
     Raises
     ------
     ParameterError

@@ -54,11 +54,11 @@ def test_a_reading_is_never_torn_and_never_older():
     while box.seq[0] == 0:
         time.sleep(0.001)
     first = int(box.seq[0])
-    torn, back = _read_many(box.seq, box.values, 2_000_000)
+    torn, back = _read_many(box.seq, box.values, 300_000)
     last = int(box.seq[0])
     store_release(stop, 0, 1)
     writer.join()
-    assert last - first > 100_000, "both must have run at the same time"
+    assert last - first > 10_000, "both must have run at the same time"
     assert torn == 0
     assert back == 0
 
