@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCKS = ROOT / "packaging" / "locks"
-DEMO_SONG = ROOT / "resources" / "demo" / "demo.ogg"
+DEMO_SONG = ROOT / "resources" / "demo" / "over-the-sound.ogg"
 DEFAULT_MODEL = "spleeter-2stems"
 OLDEST_PYTHON = (3, 11)
 WINDOWS = os.name == "nt"
