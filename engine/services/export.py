@@ -208,7 +208,8 @@ class _Work:
                 for i, stem in enumerate(stems):
                     self._n_clipped[i] += int(np.count_nonzero(np.abs(stem) > 1.0))
                 steps = list(whole)
-                stems = [stem * np.float32(2.0 ** (1 - self._bits)) for stem in whole]
+                scale = np.float32(2.0 ** (1 - self._bits))
+                stems = [stem.astype(np.float32) * scale for stem in whole]  # 24 bits fit exactly
             writes = [
                 self._pool.submit(self._write, i, stem, step)
                 for i, (stem, step) in enumerate(zip(stems, steps, strict=True))
@@ -238,22 +239,28 @@ class _Work:
         return self._stack.enter_context(store.open_lane(name))
 
     def _write(self, index: int, stem: F32, steps: AnyArray | None) -> None:
-        self.meters[index].push(stem)
+        self.meters[index].push(np.ascontiguousarray(stem))
         if steps is None:
             self._writers[index].write(stem)
         else:
             self._writers[index].write_steps(steps)
 
     def _compare(self, original: F32, stems: list[F32]) -> None:
-        left = original.copy()
+        left = original.copy(order="K")
         for stem in stems:
             left -= stem
-        self.song_energy += float(np.vdot(original, original))
-        self.error_energy += float(np.vdot(left, left))
+        self.song_energy += _energy(original)
+        self.error_energy += _energy(left)
+
+
+def _energy(x: F32) -> float:
+    flat = x.ravel("K")  # a view: the order does not matter
+    return float(np.dot(flat, flat))
 
 
 def _read(lane: LaneFile, start_frame: int, n_frames: int) -> F32:
-    return np.ascontiguousarray(lane.read(start_frame, n_frames).T)
+    # Transposed as a view: a file wants the frames interleaved as they are.
+    return lane.read(start_frame, n_frames).T
 
 
 def _claim_folder(folder: Path, song_name: str, overwrite: bool) -> Path:

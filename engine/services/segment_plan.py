@@ -108,7 +108,9 @@ class SegmentPlan:
         shared = max(round(self.valid_frames * overlap), least)
         self.hop_frames = self.valid_frames - shared
         fade = max(0, shared - 2 * margin) * song_hz // model.rate_hz
-        self.fade_frames = min(fade, MAX_FADE_FRAMES) // 2 * 2
+        # No longer than a hop either, or three segments would meet (overlaps beyond a half).
+        hop = self.hop_frames * song_hz // model.rate_hz - 2
+        self.fade_frames = max(0, min(fade, hop, MAX_FADE_FRAMES)) // 2 * 2
 
     def n_segments(self, total_frames: int) -> int:
         """Segments of a song of `total_frames` (song frames, >= 1)."""
@@ -174,7 +176,7 @@ class SegmentPlan:
         best: tuple[int, int] | None = None
         for index in range(n_segments):
             if index not in done:
-                distance = index - here if index >= here else (here - index) * BEHIND_WEIGHT
+                distance = index - here if index >= here else (here - index) * BEHIND_WEIGHT + 1
                 if best is None or distance < best[0]:
                     best = (distance, index)
         return None if best is None else best[1]
