@@ -312,7 +312,7 @@ def _pa_callback(
 
 
 def compile_callback() -> Any:
-    """The C function, compiled or loaded from numba's cache.
+    """The C function, around kernels that are compiled or loaded from the cache.
 
     Returns
     -------
@@ -321,7 +321,8 @@ def compile_callback() -> Any:
 
     Notes
     -----
-    Takes about a quarter of a second once cached, some ten seconds the very first time: call it
-    before a device opens.
+    Takes about a second once the kernels are cached, some fifteen the very first time: call it before
+    a device opens. The thin outer function itself is not cached, because numba would go on using it
+    after a change in the kernels that it calls.
     """
-    return numba.cfunc(CALLBACK_SIGNATURE, cache=True, error_model="numpy")(_pa_callback)
+    return numba.cfunc(CALLBACK_SIGNATURE, error_model="numpy")(_pa_callback)
