@@ -24,7 +24,9 @@ EXIT_FAILED = 1
     epilog="Example: charon separate song.mp3 -o stems --format flac --bits 24",
     short_help="Split songs into stems and write them to files.",
 )
-@click.argument("songs", metavar="SONG...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "songs", metavar="SONG...", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path)
+)
 @click.option(
     "-o",
     "--output",

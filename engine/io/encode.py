@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import soundfile
@@ -34,6 +34,9 @@ _WAV_MAX_BYTES = 2**32 - 2**16
 
 _MP3_BYTES_A_SECOND = 40_000
 """320 kbit/s, the most that variable bit rate ever uses."""
+
+_SET_ADD_PEAK_CHUNK = 0x1050
+"""SFC_SET_ADD_PEAK_CHUNK of sndfile.h."""
 
 _FLAC_SHARE = 0.75
 """What FLAC needs of the plain size, by experience on loud music; rarely more."""
@@ -280,6 +283,11 @@ class SoundFileWriter:
             )
         except (soundfile.SoundFileError, OSError) as err:
             raise EncodeError(f"{path} cannot be created; is the folder writable and not full?") from err
+        # A float WAV would get a PEAK chunk that holds the time of day, and no two runs would ever
+        # write the same file. libsndfile has a command for it that soundfile does not wrap.
+        library: Any = soundfile
+        file: Any = self._file
+        library._snd.sf_command(file._file, _SET_ADD_PEAK_CHUNK, library._ffi.NULL, 0)
 
     def __enter__(self) -> Self:
         return self
