@@ -41,7 +41,8 @@ class SongResult:
     stems : dict of str to Path
         A file for each stem.
     wall_s : float
-        From looking at the song to the last file having its name, loading the network included.
+        From looking at the song to the last file having its name. A new `Separator` is still loading
+        its network then; what is left of that counts.
     inference_s : float
         Of it, spent in the network.
     realtime_factor : float

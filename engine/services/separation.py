@@ -14,7 +14,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -93,7 +93,8 @@ class Separator:
 
     Notes
     -----
-    The network is loaded when the first segment needs it, and kept. One song at a time.
+    Loading begins here, on the thread that will own the network, while this one makes numba ready;
+    what goes wrong with it is told when the first segment needs it. One song at a time.
     """
 
     def __init__(
@@ -119,9 +120,9 @@ class Separator:
         self.overlap = self.card.segment.overlap if overlap is None else overlap
         self.stems = stems or StemStore(home.stems)
         self._files = models.files(model)
-        self._profile: Profile = profile
-        self._provider = provider
-        self._architecture: Architecture | None = None
+        self.network = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._loading = self.network.submit(load_architecture, self.card, self._files, profile, provider)
+        _warm_kernels()
 
     @property
     def key(self) -> str:
@@ -129,22 +130,15 @@ class Separator:
         parts = f"{self.card.key} {self.overlap:.6f} {self.shifts} {PLAN_VERSION}"
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
-    @property
-    def loaded(self) -> Architecture | None:
-        """The network, if it was needed yet."""
-        return self._architecture
-
     def load(self) -> Architecture:
-        """Load the network now.
+        """Wait for the network.
 
         Raises
         ------
         ModelError, ProviderUnavailable
             It cannot be loaded.
         """
-        if self._architecture is None:
-            self._architecture = load_architecture(self.card, self._files, self._profile, self._provider)
-        return self._architecture
+        return self._loading.result()
 
     def separate_file(self, path: Path | str) -> "Separation":
         """Begin with a song: look at it and open its store.
@@ -170,9 +164,9 @@ class Separator:
 
     def close(self) -> None:
         """Let go of the network."""
-        if self._architecture is not None:
-            self._architecture.close()
-            self._architecture = None
+        if self._loading.exception() is None:
+            self.network.submit(self._loading.result().close).result()
+        self.network.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -238,26 +232,19 @@ class Separation:
             self._tell_once()
             return
         decoding = Decoding(self.song.path, self.store)
-        pool = ThreadPoolExecutor(1, thread_name_prefix="network")
         try:
-            # Side by side, while the first blocks are being decoded: loading is compiled code.
-            loading = pool.submit(self._separator.load)
-            _warm_kernels()
-            model = loading.result()
+            model = self._separator.load()  # while the first blocks are being decoded
             run = _Run(self.store, model, self._separator, decoding)
             before_s = model.inference_s
             try:
                 self.resumed_segments = len(self.store.done)
-                for segment in run.segments(pool, playhead):
-                    self.inference_s = model.inference_s - before_s
-                    yield segment
+                yield from run.segments(self._separator.network, playhead)
             finally:
-                pool.shutdown()  # the segment in the network counts too
+                run.wait()
                 self.inference_s = model.inference_s - before_s
                 self.provider = model.provider
                 self._notice(model.notices)
         finally:
-            pool.shutdown()
             decoding.close()
         self._tell_once()
 
@@ -374,30 +361,36 @@ class _Run:
         n_valid = model.valid_stop - model.valid_start
         self._whole = np.empty((len(model.stems), 2, n_valid if separator.shifts > 1 else 0), np.float32)
         self._settled = False
+        self._busy: Future[F32] | None = None
         # HTDemucs: 4 stems x 2 x 343,980 frames x 4 bytes = 11 MB, twice: one is being landed while
         # the other is being filled.
         self._results = [
             np.empty((len(model.stems), 2, self.plan.valid_frames), np.float32) for _ in range(2)
         ]
 
-    def segments(self, pool: ThreadPoolExecutor, playhead: Callable[[], int] | None) -> Iterator[Segment]:
+    def segments(self, network: ThreadPoolExecutor, playhead: Callable[[], int] | None) -> Iterator[Segment]:
         """Keep one segment in the network and land the one before."""
         self._forget_other_plans()
         turn = 0
-        busy: tuple[Window, Future[F32]] | None = None
+        window: Window | None = None
         while True:
-            landing = None if busy is None else (busy[0], busy[1].result())
+            landing = None if self._busy is None or window is None else (window, self._busy.result())
             # Chosen as late as can be, when the network is free, and before the last one is landed,
             # so that the network has work meanwhile.
-            window = self._choose(playhead, None if landing is None else landing[0].span.index)
-            busy = None
+            window = self._choose(playhead, None if window is None else window.span.index)
+            self._busy = None
             if window is not None:
-                busy = (window, pool.submit(self._separate, window, self._results[turn]))
+                self._busy = network.submit(self._separate, window, self._results[turn])
                 turn ^= 1
             if landing is not None:
                 yield self._land(*landing)
-            if busy is None:
+            if window is None:
                 return
+
+    def wait(self) -> None:
+        """Wait until the network has nothing to do; it cannot be interrupted."""
+        if self._busy is not None:
+            wait([self._busy])
 
     def _n_segments(self) -> int:
         total_frames = self.store.total_frames
