@@ -1,73 +1,48 @@
 """`charon devices`: the audio devices of this machine, as PortAudio offers them.
 
-Runs on the main thread. A machine without any device is an answer (exit 0); one without PortAudio
-is a failure with the command that installs it.
+Runs on the main thread. Asking opens no stream, so it never disturbs what is playing.
 """
-
-import dataclasses
-from typing import Any
 
 import click
 
 from app.cli.console import json_option, print_json, say, table
+from engine.errors import DeviceError
 from engine.io.device import DeviceInfo, list_devices
 
-NO_DEVICE = (
-    "no audio device here: connect one or start a sound server, then call this again; "
-    "`charon separate` works without"
+
+@click.command(
+    short_help="List the audio devices of this machine.",
+    epilog="Example: charon devices --json",
 )
-
-
-def describe(devices: list[DeviceInfo]) -> dict[str, Any]:
-    """What `charon devices --json` prints.
-
-    Parameters
-    ----------
-    devices : list of DeviceInfo
-        As the engine found them.
-
-    Returns
-    -------
-    dict
-        `host_apis` (names), `devices` (all that is known of each), `default_output` and
-        `default_input` (index or None), `problem` (a line, or None).
-    """
-    return {
-        "host_apis": list(dict.fromkeys(device.host_api for device in devices)),
-        "devices": [dataclasses.asdict(device) for device in devices],
-        "default_output": next((d.index for d in devices if d.is_default_output), None),
-        "default_input": next((d.index for d in devices if d.is_default_input), None),
-        "problem": None if devices else NO_DEVICE,
-    }
-
-
-@click.command(epilog="Example: charon devices --json")
 @json_option
 def command(as_json: bool) -> None:
-    """List the audio devices: what they are called, their channels, rates and latencies."""
+    """List the audio devices of this machine.
+
+    The number or a part of the name is what `charon play --device` takes. An arrow marks the default
+    output. Exit code 1 when there is no device at all.
+    """
     devices = list_devices()
-    if as_json:
-        print_json(describe(devices))
-        return
     if not devices:
-        say(NO_DEVICE)
+        raise DeviceError("no sound device: connect one and start its sound server, then run this again")
+    if as_json:
+        print_json({"devices": devices})
         return
-    rows = [
-        (
-            device.index,
-            device.host_api,
-            device.name,
-            device.inputs,
-            device.outputs,
-            device.default_rate_hz,
-            device.low_output_latency_ms if device.outputs else device.low_input_latency_ms,
-            _default_of(device),
-        )
-        for device in devices
-    ]
-    table(("", "host API", "device", "in", "out", "rate Hz", "latency ms", "default"), rows)
+    table(
+        ("", "device", "name", "system", "in", "out", "rate Hz", "output latency ms"),
+        [_row(device) for device in devices],
+    )
+    if not any(device.outputs for device in devices):
+        say("none of them can play: charon play needs an output")
 
 
-def _default_of(device: DeviceInfo) -> str:
-    ways = (("output", device.is_default_output), ("input", device.is_default_input))
-    return ", ".join(way for way, is_default in ways if is_default)
+def _row(device: DeviceInfo) -> tuple[object, ...]:
+    return (
+        "->" if device.is_default_output else "",
+        device.index,
+        device.name,
+        device.host_api,
+        device.inputs,
+        device.outputs,
+        device.default_rate_hz,
+        device.low_output_latency_ms if device.outputs else None,
+    )

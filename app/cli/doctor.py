@@ -1,299 +1,239 @@
 """`charon doctor`: what works on this machine, and what to do about what does not.
 
-Runs on the main thread. Whatever loads a graphics or neural-network driver is tried in a process of
-its own, with a time limit, because such drivers can take their process down or hang it. A problem
-found is this command's result and not its failure: the exit code is 0 once every check has answered.
+Runs on the main thread; graphics and model providers are tried in processes of their own at the same
+time (`app/probes.py`). Every check is made by using the thing, not by looking for its file.
 """
 
-import dataclasses
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from app.cli.console import json_option, print_json, progress, say
-from engine.errors import DeviceError, ModelError
+from app import probes
+from app.cli.console import json_option, print_json, say, table
+from engine.errors import CharonError, DeviceError, ModelError
 from engine.inference.model_store import ModelStore
-from engine.io.device import INSTALL_PORTAUDIO, DeviceInfo, list_devices
-from engine.io.home import default_home
+from engine.io.device import INSTALL_PORTAUDIO, list_devices
+from engine.io.home import Home, default_home
 
 DEFAULT_MODEL = "spleeter-2stems"
-PROBE_TIMEOUT_S = 60.0
-# A model (80 MB at most while it is converted), and the lanes of three songs of 10 minutes: 600 s x
-# 44,100 frames x 2 channels x 4 bytes x 3 lanes = 635 MB each.
-ENOUGH_DISK_BYTES = 2_000_000_000
-
-_QT_PROBE = """
-import PySide6
-from PySide6.QtWidgets import QApplication
-application = QApplication([])
-print("Qt", PySide6.__version__)
-"""
-_OPENGL_PROBE = """
-import sys, moderngl
-settings = {"backend": "egl"} if sys.platform.startswith("linux") else {}
-context = moderngl.create_context(standalone=True, **settings)
-print(context.info["GL_RENDERER"] + ", OpenGL", context.version_code / 100)
-"""
-_PROVIDER_PROBE = """
-import sys
-from engine.inference.load import load_architecture
-from engine.inference.model_store import ModelStore
-from engine.io.home import default_home
-home = default_home()
-store = ModelStore(home.models, home.cards)
-model = load_architecture(store.card(sys.argv[1]), store.files(sys.argv[1]), "live")
-print(model.provider, *model.notices, sep="; ")
-"""
+OLDEST_PYTHON = (3, 11)
+FREE_NEEDED_BYTES = 1_000_000_000
+"""Three songs of four minutes: 240 s x 44100 frames x 8 bytes x 4 lanes = 340 MB each."""
+LIVE_CORES = 2
+"""One for the audio and the window, one for the model."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Check:
-    """One answer of the doctor.
+    """One thing that was tried.
 
     Parameters
     ----------
     name : str
-        What was looked at.
+        What was tried.
     ok : bool
         Whether it works.
     detail : str
-        What was found, in one line.
+        What was found.
     fix : str
-        What to do; empty when it works.
+        What to do about it; empty when it works.
+    essential : bool
+        Whether separating songs needs it.
     """
 
     name: str
     ok: bool
     detail: str
     fix: str = ""
+    essential: bool = False
 
 
-def check_python() -> Check:
-    """Tell which interpreter this is."""
-    found = f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}"
-    return Check(
-        "python", sys.version_info >= (3, 11), found, "" if sys.version_info >= (3, 11) else "use 3.11+"
-    )
-
-
-def check_audio() -> list[Check]:
-    """Ask whether there are an audio library and a device to play on."""
-    try:
-        devices = list_devices()
-    except DeviceError as err:
-        missing = Check("audio library", ok=False, detail=str(err), fix=INSTALL_PORTAUDIO)
-        return [missing, Check("audio devices", ok=False, detail="unknown", fix=INSTALL_PORTAUDIO)]
-    library = Check("audio library", ok=True, detail="PortAudio is here")
-    return [library, judge_devices(devices)]
-
-
-def judge_devices(devices: list[DeviceInfo]) -> Check:
-    """Say whether one can hear something.
-
-    Parameters
-    ----------
-    devices : list of DeviceInfo
-        What PortAudio offers.
-
-    Returns
-    -------
-    Check
-        Fine when there is an output.
-    """
-    outputs = [device for device in devices if device.outputs]
-    if not outputs:
-        fix = "connect a device or start a sound server; `charon separate` works without"
-        return Check("audio devices", ok=False, detail="no output device", fix=fix)
-    chosen = next((device for device in outputs if device.is_default_output), outputs[0])
-    detail = f"{len(outputs)} outputs, default {chosen.host_api}: {chosen.name}, {chosen.default_rate_hz} Hz"
-    return Check("audio devices", ok=True, detail=detail)
-
-
-def check_display() -> Check:
-    """Ask whether a window can be shown."""
-    if not sys.platform.startswith("linux"):
-        return Check("display", ok=True, detail="the desktop of this system")
-    for variable in ("WAYLAND_DISPLAY", "DISPLAY"):
-        if os.environ.get(variable):
-            return Check("display", ok=True, detail=f"{variable}={os.environ[variable]}")
-    fix = "log in to a desktop for the window; `charon separate` and `charon play` need none"
-    return Check("display", ok=False, detail="neither DISPLAY nor WAYLAND_DISPLAY is set", fix=fix)
-
-
-def check_qt() -> Check:
-    """Start Qt without a screen, in a process of its own."""
-    fix = "install its libraries: `python3 bootstrap.py setup` does so, or prints the command"
-    return probe("Qt", _QT_PROBE, fix, {"QT_QPA_PLATFORM": "offscreen"})
-
-
-def check_opengl() -> Check:
-    """Draw nothing with OpenGL, in a process of its own."""
-    fix = "install or update the graphics driver (on Debian or Ubuntu: sudo apt-get install libegl1 libgl1)"
-    return probe("OpenGL", _OPENGL_PROBE, fix)
-
-
-def check_model(store: ModelStore) -> Check:
-    """Compare every byte of the default model with its card.
-
-    Parameters
-    ----------
-    store : ModelStore
-        Where the models are.
-
-    Returns
-    -------
-    Check
-        Not fine when the model is missing or is not what its card says.
-    """
-    try:
-        store.verify(DEFAULT_MODEL)
-    except ModelError as err:
-        return Check("default model", ok=False, detail=str(err), fix=f"charon models get {DEFAULT_MODEL}")
-    return Check("default model", ok=True, detail=f"{DEFAULT_MODEL}, every byte as its card says")
-
-
-def check_provider() -> Check:
-    """Load the default model as the player does, and tell what really runs it."""
-    fix = f"charon models get {DEFAULT_MODEL}; if that is done, update the graphics driver"
-    return probe("neural networks run on", _PROVIDER_PROBE, fix, arguments=[DEFAULT_MODEL])
-
-
-def check_npm() -> Check:
-    """Ask whether models that are shipped through npm can be fetched."""
-    found = shutil.which("npm")
-    if found:
-        return Check("npm", ok=True, detail=found)
-    fix = "install npm (on Debian or Ubuntu: sudo apt-get install npm); nothing else needs it"
-    return Check("npm", ok=False, detail="not found: htdemucs-4stems cannot be fetched through it", fix=fix)
-
-
-def check_disk(folder: Path, enough_bytes: int = ENOUGH_DISK_BYTES) -> Check:
-    """Ask whether models and stems have room.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they are kept; need not exist yet.
-    enough_bytes : int
-        What is called enough, 0 or more.
-
-    Returns
-    -------
-    Check
-        With the free space in GB.
-    """
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free_bytes = shutil.disk_usage(existing).free
-    detail = f"{free_bytes / 1e9:.1f} GB free in {folder}"
-    if free_bytes >= enough_bytes:
-        return Check("disk", ok=True, detail=detail)
-    fix = f"free {enough_bytes / 1e9:.0f} GB, or set CHARON_HOME to a folder on a larger disk"
-    return Check("disk", ok=False, detail=detail, fix=fix)
-
-
-def check_processor() -> Check:
-    """Count cores; one alone leaves none for the sound while a model runs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    detail = f"{cores} cores, {platform.machine()}; the audio callback flushes denormals to zero"
-    fix = "" if cores > 1 else "separate before playing: one core cannot do both at once"
-    return Check("processor", ok=cores > 1, detail=detail, fix=fix)
-
-
-def probe(
-    name: str,
-    code: str,
-    fix: str,
-    variables: dict[str, str] | None = None,
-    arguments: list[str] | None = None,
-) -> Check:
-    """Run a few lines of Python in a process of their own.
-
-    Parameters
-    ----------
-    name : str
-        Name of the check.
-    code : str
-        What to run; its last line of output becomes the detail.
-    fix : str
-        What to do when it fails, crashes, or hangs longer than PROBE_TIMEOUT_S.
-    variables : dict of str to str, optional
-        Added to its environment.
-    arguments : list of str, optional
-        Its `sys.argv[1:]`.
-
-    Returns
-    -------
-    Check
-        Fine when the process ended well.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603  our own interpreter and our own code
-            [sys.executable, "-c", code, *(arguments or [])],
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=PROBE_TIMEOUT_S,
-            env={**os.environ, **(variables or {})},
-        )
-    except subprocess.TimeoutExpired:
-        return Check(name, ok=False, detail=f"no answer within {PROBE_TIMEOUT_S:.0f} s", fix=fix)
-    if done.returncode == 0:
-        return Check(name, ok=True, detail=_last_line(done.stdout))
-    ended = f"crashed with signal {-done.returncode}" if done.returncode < 0 else "failed"
-    return Check(name, ok=False, detail=f"{ended}: {_last_line(done.stderr)}", fix=fix)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
-
-
-def _checks() -> list[Callable[[], Check | list[Check]]]:
-    home = default_home()
-    store = ModelStore(home.models, home.cards)
-    return [
-        check_python,
-        check_processor,
-        check_audio,
-        check_display,
-        check_qt,
-        check_opengl,
-        lambda: check_model(store),
-        check_provider,
-        check_npm,
-        lambda: check_disk(home.root),
-    ]
-
-
-@click.command(epilog="Example: charon doctor --json")
+@click.command(
+    short_help="Check what works here, and say what to do about what does not.",
+    epilog="Example: charon doctor --json",
+)
 @json_option
 def command(as_json: bool) -> None:
     """Check what works here, and say what to do about what does not.
 
-    Exits with 0 once every check has answered, whatever it answered.
+    Exit code 0 when what separating a song needs is in order: Python, the audio library, the default
+    model and free disk. Exit code 1 when one of them is not. Everything else (devices, display, Qt,
+    OpenGL, providers, npm, cores) is reported and does not change the exit code.
     """
-    found: list[Check] = []
-    checks = _checks()
-    with progress("checking", len(checks), quiet=as_json) as update:
-        for done, check in enumerate(checks):
-            answer = check()
-            found += answer if isinstance(answer, list) else [answer]
-            update(done + 1, found[-1].name)
+    checks = examine(default_home())
     if as_json:
-        print_json({"checks": found})
-        return
-    width = max(len(check.name) for check in found)
-    for check in found:
-        say(f"{'ok' if check.ok else '--'}  {check.name:<{width}}  {check.detail}")
+        print_json({"checks": checks})
+    else:
+        _show(checks)
+    broken = [check for check in checks if check.essential and not check.ok]
+    if broken:
+        raise CharonError("; ".join(f"{check.name}: {check.detail} ({check.fix})" for check in broken))
+
+
+def _show(checks: list[Check]) -> None:
+    table(("works", "what", "found"), [(check.ok, check.name, check.detail) for check in checks])
+    for check in checks:
         if not check.ok:
-            say(f"    {'':<{width}}  to do: {check.fix}")
-    problems = sum(not check.ok for check in found)
-    say("Everything works." if not problems else f"{problems} of {len(found)} need a look.")
+            say(f"{check.name}: {check.fix}")
+
+
+def examine(home: Home) -> list[Check]:
+    """Try everything.
+
+    Parameters
+    ----------
+    home : Home
+        Whose models and disk are looked at.
+
+    Returns
+    -------
+    list of Check
+        In the order in which a user meets the things.
+    """
+    qt = probes.Probe(probes.qt_version)
+    opengl = probes.Probe(probes.opengl_renderer)
+    providers = probes.Probe(probes.model_providers)
+    here = [_python(), *_audio(), _model(home), _disk(home)]
+    return [
+        *here,
+        _display(),
+        _probed(
+            "window (Qt)",
+            qt.answer(),
+            "run `python3 bootstrap.py setup`, which installs what Qt needs; by hand on Debian or Ubuntu: "
+            "sudo apt-get install libegl1 libgl1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0",
+        ),
+        _probed(
+            "OpenGL",
+            opengl.answer(),
+            "install the driver of your graphics card, or on Debian or Ubuntu Mesa: "
+            "sudo apt-get install libegl1 libgl1-mesa-dri",
+        ),
+        _probed(
+            "model providers",
+            providers.answer(),
+            "run `python3 bootstrap.py setup` again; it puts onnxruntime back as it was tested",
+        ),
+        _npm(),
+        _cores(),
+    ]
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Check(
+        "Python",
+        sys.version_info >= OLDEST_PYTHON,
+        found,
+        "" if sys.version_info >= OLDEST_PYTHON else "install Python 3.11 or newer and set up again",
+        essential=True,
+    )
+
+
+def _audio() -> tuple[Check, Check]:
+    """Whether PortAudio loads, and whether it finds something to play on."""
+    needs_library = "first " + INSTALL_PORTAUDIO
+    try:
+        devices = list_devices()
+    except DeviceError as error:
+        return (
+            Check("audio library", False, str(error).split(":")[0], INSTALL_PORTAUDIO, essential=True),
+            Check("audio devices", False, "cannot be listed", needs_library),
+        )
+    apis = ", ".join(sorted({device.host_api for device in devices})) or "no sound system running"
+    library = Check("audio library", True, f"PortAudio ({apis})", essential=True)
+    outputs = [device for device in devices if device.outputs > 0]
+    if not outputs:
+        connect = "connect a device or start the sound server, then: charon devices"
+        return library, Check("audio devices", False, "no output", connect)
+    default = next((device for device in outputs if device.is_default_output), outputs[0])
+    n_inputs = sum(device.inputs > 0 for device in devices)
+    found = f"{len(outputs)} out, {n_inputs} in; plays on {default.name!r}, {default.default_rate_hz} Hz"
+    return library, Check("audio devices", True, found)
+
+
+def _model(home: Home) -> Check:
+    """Whether the default model is here, every byte of it."""
+    store = ModelStore(home.models, home.cards)
+    name = f"model {DEFAULT_MODEL}"
+    get = f"charon models get {DEFAULT_MODEL}"
+    if not store.is_present(DEFAULT_MODEL):
+        return Check(name, False, "not on this machine", get, essential=True)
+    try:
+        store.verify(DEFAULT_MODEL)
+    except (ModelError, OSError):
+        again = f"charon models remove {DEFAULT_MODEL}, then {get}"
+        return Check(name, False, "its files are damaged", again, essential=True)
+    megabytes = store.card(DEFAULT_MODEL).size_bytes / 1e6
+    return Check(name, True, f"verified, {megabytes:.1f} MB", essential=True)
+
+
+def _disk(home: Home) -> Check:
+    """Whether the home can be written and has room for songs."""
+    there = home.root
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    name, elsewhere = "disk", "set CHARON_HOME to a folder with room that you may write"
+    try:
+        free_bytes = shutil.disk_usage(there).free
+    except OSError as error:
+        return Check(name, False, f"{there} cannot be read: {error.strerror}", elsewhere, essential=True)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Check(name, False, f"{home.root} cannot be written", elsewhere, essential=True)
+    found = f"{free_bytes / 1e9:.1f} GB free in {home.root}"
+    if free_bytes < FREE_NEEDED_BYTES:
+        return Check(
+            name, False, found, f"free {FREE_NEEDED_BYTES / 1e9:.0f} GB or {elsewhere}", essential=True
+        )
+    return Check(name, True, found, essential=True)
+
+
+def _display() -> Check:
+    if probes.has_display():
+        screen = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or platform.system()
+        return Check("display", True, screen)
+    return Check(
+        "display",
+        False,
+        "none: neither DISPLAY nor WAYLAND_DISPLAY is set",
+        "every command works in the terminal; for windows log in to a desktop",
+    )
+
+
+def _probed(name: str, answer: probes.Answer, fix: str) -> Check:
+    return Check(name, answer.ok, answer.detail, "" if answer.ok else fix)
+
+
+def _npm() -> Check:
+    """Whether models that are published on npm can be fetched."""
+    fix = (
+        "only htdemucs-4stems is fetched with it; install Node.js (Debian, Ubuntu: sudo apt-get install npm)"
+    )
+    npm = shutil.which("npm")
+    if npm is None:
+        return Check("npm", False, "not found", fix)
+    version = _first_line([npm, "--version"])
+    return Check("npm", bool(version), version or f"{Path(npm).name} does not run", "" if version else fix)
+
+
+def _first_line(program: list[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603  the program that the shell would run
+            program, check=True, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip().partition("\n")[0]
+
+
+def _cores() -> Check:
+    # Those that this process may use: a container often has fewer than the machine.
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    fix = "separate first and play afterwards: charon separate SONG; live separation needs two cores"
+    return Check("CPU cores", n_cores >= LIVE_CORES, str(n_cores), "" if n_cores >= LIVE_CORES else fix)
