@@ -88,7 +88,7 @@ class OnnxGraph:
         return output
 
     def weight(self, name: str, values: AnyArray) -> str:
-        """Add a constant as it is (float32 or float16); returns its name."""
+        """Add a constant as it is (float32 or float16, any shape); returns its name."""
         kind = {"float32": _FLOAT, "float16": _FLOAT16}[values.dtype.name]
         data = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
         dims = b"".join(_integer(1, size) for size in values.shape)
@@ -96,7 +96,7 @@ class OnnxGraph:
         return name
 
     def half_weight(self, name: str, values: AnyArray) -> str:
-        """Add a constant stored as float16 and used as float32 (the cast is folded at load)."""
+        """Add a constant of any shape, stored as float16, used as float32 (the cast is folded at load)."""
         stored = self.weight(f"{name}_half", values.astype(np.float16))
         return self.node("Cast", [stored], name, to=_FLOAT)
 

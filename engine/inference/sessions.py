@@ -45,7 +45,7 @@ def _zero_if_finite(values: F32) -> np.float32:
 
 
 def all_finite(values: F32) -> bool:
-    """Whether a C-ordered array holds neither NaN nor infinity; one pass, no allocation."""
+    """Whether a C-ordered array of any shape holds neither NaN nor infinity; one pass, no allocation."""
     return bool(_zero_if_finite(values.reshape(-1)) == 0.0)
 
 

@@ -72,7 +72,7 @@ def apply_mask(row_start: int, row_stop: int, spectrum: F32, wanted: F32, rest: 
 
 @fast_kernel
 def split(row_start: int, row_stop: int, song: F32, wanted: F32, out_wanted: F32, out_rest: F32) -> None:
-    """Copy the wanted stem and put what it leaves of the song beside it; rows are channels."""
+    """Copy the wanted stem and put what it leaves of the song beside it; all of shape (channels, frames)."""
     for row in range(row_start, row_stop):
         source, stem = song[row], wanted[row]
         target, other = out_wanted[row], out_rest[row]

@@ -218,7 +218,7 @@ def resample_frames(x: F32, x_start: int, taps: F32, up: int, down: int, out_sta
     x_start : int
         Position of `x[:, 0]` in the input.
     taps, up, down
-        Of a `ResampleFilter`.
+        Of `ResampleFilter`.
     out_start : int
         Position of `out[:, 0]` in the output; may be negative.
     out : float32 array, shape (channels, n_out)

@@ -91,7 +91,7 @@ def limit(audio: F32, n: int, rate_hz: float, state_i: I64, state_f: F32) -> Non
         Frames.
     rate_hz : float
         Frames a second, for the release.
-    state_i, state_f : int64 (N_LIMITER_I,) and float32 (N_LIMITER_F,) arrays
+    state_i, state_f : int64 and float32 arrays, shapes (N_LIMITER_I,) and (N_LIMITER_F,)
         State, changed in place.
 
     Notes

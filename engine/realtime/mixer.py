@@ -90,7 +90,7 @@ def update_gain_target(params: F64, row: int, silenced: bool, state_i: I64, stat
         Lane, or MASTER_ROW.
     silenced : bool
         Another lane's solo silences this one.
-    state_i, state_f : int64 and float64 arrays
+    state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; changed in place.
     """
     gain = params[row * N_PARAMS + P_GAIN]
@@ -124,7 +124,7 @@ def apply_gain(audio: F32, n: int, row: int, state_i: I64, state_f: F64) -> None
         Frames.
     row : int
         Lane, or MASTER_ROW.
-    state_i, state_f : int64 and float64 arrays
+    state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; the ramp is advanced.
     """
     at = SF_GAIN + 6 * row
@@ -166,7 +166,7 @@ def update_meter(audio: F32, n: int, slot: int, rate_hz: float, state_f: F64) ->
         0 is the master, 1 + lane a lane.
     rate_hz : float
         Frames a second, for the ballistics.
-    state_f : float64 array
+    state_f : float64 array, shape (N_STATE_F,)
         The callback's private state; changed in place.
     """
     peak_l = np.float32(0.0)
@@ -197,7 +197,7 @@ def update_stem_weight(target: float, state_i: I64, state_f: F64) -> None:
     ----------
     target : float
         0 or 1.
-    state_i, state_f : int64 and float64 arrays
+    state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; changed in place.
     """
     if state_f[SF_STEM_TARGET] == target:
@@ -217,7 +217,7 @@ def blend_stems(original: F32, stems: F32, n: int, state_i: I64, state_f: F64) -
         Interleaved stereo; `original` holds the result.
     n : int
         Frames.
-    state_i, state_f : int64 and float64 arrays
+    state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; the cross-fade is advanced.
     """
     left_of_ramp = state_i[SI_STEM_RAMP_LEFT]
@@ -246,7 +246,7 @@ def update_targets(params: F64, n_lanes: int, state_i: I64, state_f: F64) -> boo
         As in `any_solo`.
     n_lanes : int
         Lanes in use, the original included.
-    state_i, state_f : int64 and float64 arrays
+    state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; ramps are started.
     """
     solo = any_solo(params, n_lanes)

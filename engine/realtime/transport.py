@@ -78,11 +78,11 @@ def plan_chunk(
     ----------
     n : int, >= 1
         Frames wanted.
-    control, ring, feed_seq, feed : int64 arrays
+    control, ring, feed_seq, feed : int64 arrays, shapes (N_CONTROL,), (24,), (1,), (N_FEED,)
         Control block, header of the lane ring, feed mailbox.
     feed_copy : int64 array, shape (N_FEED,)
         Scratch for reading the mailbox.
-    state_i, state_f, counter : int64, float64, int64 arrays
+    state_i, state_f, counter : int64, float64, int64 arrays, shapes (N_STATE_I,), (N_STATE_F,), (N_COUNTERS,)
         The callback's private state and counters.
 
     Returns
@@ -176,7 +176,7 @@ def apply_envelope(audio: F32, n: int, target: float, state_f: F64) -> None:
         Frames.
     target : float
         0 or 1.
-    state_f : float64 array
+    state_f : float64 array, shape (N_STATE_F,)
         The callback's private state.
     """
     value = state_f[SF_ENVELOPE]

@@ -30,14 +30,14 @@ _DATA_START = -(-HEADER_BYTES // DATA_ALIGNMENT) * DATA_ALIGNMENT
 
 @kernel
 def ring_readable(header: I64) -> int:
-    """Frames that can be pulled now (exact for the consumer, a lower bound for others)."""
+    """Frames that can be pulled now, from a header of shape (24,); a lower bound for all but the consumer."""
     tail = load_acquire(header, TAIL)
     return load_acquire(header, HEAD) - tail
 
 
 @kernel
 def ring_writable(header: I64) -> int:
-    """Frames that can be pushed now (exact for the producer, a lower bound for others)."""
+    """Frames that can be pushed now, from a header of shape (24,); a lower bound for all but the producer."""
     head = load_acquire(header, HEAD)
     return load_acquire(header, CAPACITY) - (head - load_acquire(header, TAIL))
 
