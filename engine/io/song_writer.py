@@ -225,7 +225,8 @@ class SongWriter(SongStore):
         for i, name in enumerate(self.stems):
             left = self._seams.read(self._seam_frame(seam, 0, i, fade_frames), fade_frames)
             right = self._seams.read(self._seam_frame(seam, 1, i, fade_frames), fade_frames)
-            self._files[name].write(start_frame, left + (right - left) * rise)
+            frames = (left + (right - left) * rise).astype(np.float32, copy=False)
+            self._files[name].write(start_frame, frames)
 
     def _final_run(self, index: int) -> tuple[int, int]:
         """Frames around a finished segment that no later segment will touch."""

@@ -13,15 +13,14 @@ not asking for more, and what is finished is in the store.
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from engine.errors import CharonWarning, ParameterError
+from engine.errors import CharonWarning, DecodeError, ParameterError
 from engine.inference.architecture import Architecture
 from engine.inference.cards import ModelCard
 from engine.inference.load import load_architecture
@@ -32,34 +31,15 @@ from engine.io.encode import OutputFormat, check_output
 from engine.io.home import Home, default_home
 from engine.io.stem_store import SongWriter, StemStore
 from engine.kernels.loudness import LoudnessMeter
-from engine.kernels.resample import resample_frames
 from engine.services.decoding import Decoding
 from engine.services.export import SongResult, export_stems
-from engine.services.segment_plan import PLAN_VERSION, SegmentPlan, Window
-from engine.units import F32
+from engine.services.segment_plan import PLAN_VERSION, SegmentPlan
+from engine.services.segment_run import Segment, SegmentRun
 
 DEFAULT_MODEL = "spleeter-2stems"
 
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A finished piece of a song.
-
-    Parameters
-    ----------
-    index : int
-        Position in the song's plan.
-    start_frame, stop_frame : int
-        Song frames that it covers, cross-fades included.
-    n_done, n_total : int
-        Segments finished so far, of how many (an upper bound until the song is decoded).
-    """
-
-    index: int
-    start_frame: int
-    stop_frame: int
-    n_done: int
-    n_total: int
+MIN_RATE_HZ = 8000
+"""Telephone quality; loudness is not defined below."""
 
 
 class Separator:
@@ -194,6 +174,10 @@ class Separation:
         self._started_s = time.perf_counter()
         self._separator = separator
         self.song: SongInfo = probe(path)
+        if self.song.rate_hz < MIN_RATE_HZ:
+            raise DecodeError(
+                f"{path} has {self.song.rate_hz} frames a second; convert it to {MIN_RATE_HZ} or more first"
+            )
         card = separator.card
         self.store: SongWriter = separator.stems.open(
             self.song, content_hash(path), separator.key, card.stems
@@ -203,6 +187,7 @@ class Separation:
         self.inference_s = 0.0
         self.provider = "stored"
         self._told = False
+        self._active: Generator[Segment] | None = None
 
     def segments(self, playhead: Callable[[], int] | None = None) -> Iterator[Segment]:
         """Decode and separate what is missing.
@@ -225,22 +210,28 @@ class Separation:
 
         Notes
         -----
-        The decoder runs beside; closing the generator stops it. A segment in the network is
-        finished by then but thrown away.
+        The decoder runs beside; closing the generator stops it. A segment that is in the network
+        then is thrown away.
         """
+        self._active = self._segments(playhead)
+        return self._active
+
+    def _segments(self, playhead: Callable[[], int] | None) -> Generator[Segment]:
         if self.store.is_complete:
             self._tell_once()
             return
         decoding = Decoding(self.song.path, self.store)
         try:
             model = self._separator.load()  # while the first blocks are being decoded
-            run = _Run(self.store, model, self._separator, decoding)
+            separator = self._separator
+            plan = SegmentPlan(model, self.store.rate_hz, separator.overlap, separator.shifts)
+            run = SegmentRun(self.store, model, plan, decoding)
             before_s = model.inference_s
             try:
                 self.resumed_segments = len(self.store.done)
-                yield from run.segments(self._separator.network, playhead)
+                yield from run.segments(separator.network, playhead)
             finally:
-                run.wait()
+                run.abandon()
                 self.inference_s = model.inference_s - before_s
                 self.provider = model.provider
                 self._notice(model.notices)
@@ -326,7 +317,9 @@ class Separation:
         )
 
     def close(self) -> None:
-        """Seal the store and let others write it."""
+        """Stop what runs, seal the store and let others write it."""
+        if self._active is not None:
+            self._active.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -345,158 +338,6 @@ class Separation:
         self.warnings += fresh
         for text in fresh:
             warnings.warn(text, CharonWarning, stacklevel=3)
-
-
-class _Run:
-    """The work of one `Separation.segments`: what the network thread and the landing share."""
-
-    def __init__(
-        self, store: SongWriter, model: Architecture, separator: Separator, decoding: Decoding
-    ) -> None:
-        self.store = store
-        self.model = model
-        self.decoding = decoding
-        self.plan = SegmentPlan(model, store.rate_hz, separator.overlap, separator.shifts)
-        self.residual = model.stems.index(separator.card.residual_stem)
-        n_valid = model.valid_stop - model.valid_start
-        self._whole = np.empty((len(model.stems), 2, n_valid if separator.shifts > 1 else 0), np.float32)
-        self._settled = False
-        self._busy: Future[F32] | None = None
-        # HTDemucs: 4 stems x 2 x 343,980 frames x 4 bytes = 11 MB, twice: one is being landed while
-        # the other is being filled.
-        self._results = [
-            np.empty((len(model.stems), 2, self.plan.valid_frames), np.float32) for _ in range(2)
-        ]
-
-    def segments(self, network: ThreadPoolExecutor, playhead: Callable[[], int] | None) -> Iterator[Segment]:
-        """Keep one segment in the network and land the one before."""
-        self._forget_other_plans()
-        turn = 0
-        window: Window | None = None
-        while True:
-            landing = None if self._busy is None or window is None else (window, self._busy.result())
-            # Chosen as late as can be, when the network is free, and before the last one is landed,
-            # so that the network has work meanwhile.
-            window = self._choose(playhead, None if window is None else window.span.index)
-            self._busy = None
-            if window is not None:
-                self._busy = network.submit(self._separate, window, self._results[turn])
-                turn ^= 1
-            if landing is not None:
-                yield self._land(*landing)
-            if window is None:
-                return
-
-    def wait(self) -> None:
-        """Wait until the network has nothing to do; it cannot be interrupted."""
-        if self._busy is not None:
-            wait([self._busy])
-
-    def _n_segments(self) -> int:
-        total_frames = self.store.total_frames
-        return self.plan.n_segments(self.store.capacity_frames if total_frames is None else total_frames)
-
-    def _choose(self, playhead: Callable[[], int] | None, busy: int | None) -> Window | None:
-        """Wait for the decoder until the best next segment can be separated; None when all are done."""
-        while True:
-            self.decoding.check()
-            decoded_frames = self.decoding.decoded_frames
-            total_frames = self.store.total_frames if self.decoding.finished else None
-            if total_frames is not None and not self._settled:
-                self._settle(total_frames)
-            taken = set(self.store.done) | ({busy} if busy is not None else set())
-            index = self.plan.next_segment(playhead() if playhead else 0, self._n_segments(), taken)
-            if index is None and total_frames is not None:
-                return None
-            if index is not None and (
-                total_frames is not None or self.plan.is_available(index, decoded_frames)
-            ):
-                return self.plan.window(index, total_frames)
-            self.decoding.wait_for_more(decoded_frames)
-
-    def _settle(self, total_frames: int) -> None:
-        """The song's length is known: say how many segments there are, drop what is not in the plan."""
-        n_segments = self.plan.n_segments(total_frames)
-        done = self.store.done
-        wrong = {
-            index
-            for index, span in done.items()
-            if index >= n_segments or span != self.plan.window(index, total_frames).span
-        }
-        self.store.forget_segments(wrong)
-        self.store.set_total_segments(n_segments)
-        self._settled = True
-
-    def _forget_other_plans(self) -> None:
-        fade_frames = self.plan.fade_frames
-        done = self.store.done
-        self.store.forget_segments({i for i, span in done.items() if span.fade_frames != fade_frames})
-
-    def _separate(self, window: Window, out: F32) -> F32:
-        """Run the network on one window (its own thread); the mean over shifts goes to `out`."""
-        plan, model = self.plan, self.model
-        song = self.store.read_original(
-            window.read_start_frame, window.read_stop_frame - window.read_start_frame
-        )
-        n_frames = model.window_frames + plan.offsets[-1]
-        start = window.valid_start_frame - model.valid_start - plan.offsets[-1]
-        if plan.song_hz != plan.model_hz:
-            x = np.empty((2, n_frames), np.float32)
-            to = plan.to_model
-            resample_frames(song, window.read_start_frame, to.taps, to.up, to.down, start, x)
-            song = x
-        for i, offset in enumerate(plan.offsets):
-            first = plan.offsets[-1] - offset
-            given = np.ascontiguousarray(song[:, first : first + model.window_frames])
-            if len(plan.offsets) == 1:
-                model.separate(given, out)
-                return out
-            model.separate(given, self._whole)
-            shifted = self._whole[:, :, offset : offset + plan.valid_frames]
-            np.copyto(out, shifted) if i == 0 else np.add(out, shifted, out)
-        out *= np.float32(1.0 / len(plan.offsets))
-        return out
-
-    def _land(self, window: Window, stems: F32) -> Segment:
-        """Bring a segment to the song's rate, fold the rest of the song in, store it."""
-        plan, span = self.plan, window.span
-        n_frames = span.stop_frame - span.start_frame
-        if plan.song_hz == plan.model_hz:
-            first = span.start_frame - window.valid_start_frame
-            landed = stems[:, :, first : first + n_frames]
-        else:
-            landed = np.empty((len(stems), 2, n_frames), np.float32)
-            to = plan.to_song
-            for i, stem in enumerate(stems):
-                if i != self.residual:
-                    resample_frames(
-                        stem, window.valid_start_frame, to.taps, to.up, to.down, span.start_frame, landed[i]
-                    )
-        fold_residual(landed, self.store.read_original(span.start_frame, n_frames), self.residual)
-        self.store.write_segment(span, landed)
-        return Segment(
-            span.index, span.start_frame, span.stop_frame, len(self.store.done), self._n_segments()
-        )
-
-
-def fold_residual(stems: F32, original: F32, residual_index: int) -> None:
-    """Make stems sum to the song: one of them becomes what the others leave of it.
-
-    Parameters
-    ----------
-    stems : float32 array, shape (n_stems, 2, frames)
-        Changed in place. Adding `original - sum(stems)` to a stem leaves nothing of its own
-        estimate, so that is not even looked at.
-    original : float32 array, shape (2, frames)
-        The song.
-    residual_index : int
-        The stem that takes the rest.
-    """
-    rest = stems[residual_index]
-    np.copyto(rest, original)
-    for i, stem in enumerate(stems):
-        if i != residual_index:
-            np.subtract(rest, stem, out=rest)
 
 
 def _warm_kernels() -> None:

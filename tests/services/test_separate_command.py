@@ -75,6 +75,10 @@ def make_infinite(folder):
     return write_song(folder / "infinite.wav", x)
 
 
+def make_slow(folder):
+    return write_song(folder / "slow.wav", noise(4000), 4000)
+
+
 def make_folder(folder):
     (folder / "album.mp3").mkdir()
     return folder / "album.mp3"
@@ -87,6 +91,7 @@ BAD = {
     "NaN": (make_nan, "no number"),
     "infinity": (make_infinite, "no number"),
     "folder": (make_folder, "folder"),
+    "4 kHz": (make_slow, "8000"),
 }
 
 

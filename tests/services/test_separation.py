@@ -221,3 +221,17 @@ def test_damage_between_two_runs_is_repaired(home, tmp_path):
                 result = separation.save_all(tmp_path / "stems")
     assert any("damaged" in str(w.message) for w in caught)
     assert np.array_equal(read_files(result.stems)["vocals"], np.float32(0.25) * x)
+
+
+def test_closing_a_separation_stops_its_work_and_frees_the_song(home, tmp_path):
+    song = write_song(tmp_path / "song.wav", noise(44_100 * 60))
+    with Separator("quarter", home=home, stems=StemStore(tmp_path / "store")) as separator:
+        separator.load()
+        threads = threading.active_count()
+        separation = separator.separate_file(song)
+        segments = separation.segments()
+        next(segments)
+        separation.close()
+        assert threading.active_count() == threads
+        assert list(segments) == []
+        separator.separate_file(song).close()
