@@ -207,6 +207,8 @@ class _Process:
         from engine.services.separation import Separator
 
         if model not in self._separators:
+            for other in self._separators.values():
+                other.close()
             self._separators.clear()
             self._separators[model] = Separator(
                 model, home=self._home, profile="live", provider=self._provider
