@@ -203,11 +203,28 @@ def call(*command: str | Path) -> None:
 
 def make_environment() -> None:
     """Make `.venv` and put the pinned uv in it."""
-    if not tool("python").exists():
+    if not is_whole(VENV):
         call(sys.executable, "-m", "venv", "--clear", VENV)
     call(
         tool("python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", LOCKS / "uv.txt",
     )  # fmt: skip
+
+
+def is_whole(venv: Path) -> bool:
+    """Whether an environment is finished, made by this version of Python, and where it was made.
+
+    Making one can be interrupted, and its scripts name its folder, so that a moved one starts the
+    programs of another.
+    """
+    scripts = venv / ("Scripts" if WINDOWS else "bin")
+    python, pip = scripts / ("python.exe" if WINDOWS else "python"), scripts / "pip"
+    code = "import pip, sys; print(*sys.version_info[:2])"
+    try:
+        told = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout
+        moved = not WINDOWS and str(scripts) not in pip.read_text(encoding="utf-8").partition("import")[0]
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return told.split() == [str(part) for part in sys.version_info[:2]] and not moved
 
 
 def warm_kernels() -> None:
