@@ -35,6 +35,8 @@ class Capture:
 
     def __init__(self, playback: Playback) -> None:
         self._ring = playback.memory.taps[0]
+        # Compiled before it is needed: under a held GIL that would take longer than the ring lasts.
+        self._ring.pull(np.zeros((1, 2), np.float32))
         playback.memory.set_tap(0, True)
         self._parts: list[np.ndarray] = []
         self._stop = threading.Event()

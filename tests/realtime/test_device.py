@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.cli.bench_realtime import run_compiled, run_python
@@ -65,15 +66,18 @@ def test_stream_keeps_the_devices_time_and_stops_cleanly() -> None:
     memory = stream.keep[1]  # type: ignore[attr-defined]
     stream.start()
     time.sleep(0.3)
-    first, t0 = memory.read_counters().frames, time.monotonic()
-    time.sleep(2.0)
-    rate = (memory.read_counters().frames - first) / (time.monotonic() - t0)
+    rates = []
+    for _ in range(7):
+        first, t0 = memory.read_counters().frames, time.monotonic()
+        time.sleep(0.4)
+        rates.append((memory.read_counters().frames - first) / (time.monotonic() - t0))
     meters = memory.read_meters()
     assert meters is not None
     assert abs(meters.dac_s - stream.time_s()) < 0.5
     stream.close()
     assert not stream.is_running()
-    assert rate == pytest.approx(48_000, rel=0.05)
+    # The median: other programs may take the processor for one of the windows.
+    assert np.median(rates) == pytest.approx(48_000, rel=0.05)
 
 
 @pytest.mark.usefixtures("jack")
