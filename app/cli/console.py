@@ -85,7 +85,8 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print one line of warning on standard error."""
-    click.echo(f"charon: warning: {' '.join(text.split())}", err=True)
+    # Not click.echo: it looks behind the stream that rich puts here to print above a bar, and hits the bar.
+    sys.stderr.write(f"charon: warning: {' '.join(text.split())}\n")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
