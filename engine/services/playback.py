@@ -45,6 +45,9 @@ SILENT_DEVICE_S = 1.0
 """A device that has not called back for this long is gone, whatever it says of itself."""
 RETRY_DEVICE_S = 2.0
 MIN_LOOP_S = 0.02
+PLAYHEAD_LEAD_S = 0.7
+"""The worker is told a place this far ahead: just before a seam between two segments the later one is
+wanted first, because the play-head will be in it by the time that any segment is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,10 +302,14 @@ class Playback:
         if self._feeder is None:
             return
         self._epoch += 1
-        self._worker.set_playhead(frame)
+        self._tell_worker(frame)
         # The feeder first: its answer must be on the way before the callback begins to wait for it.
         self._feeder.seek(self._epoch, frame)
         self.memory.set_epoch(self._epoch)
+
+    def _tell_worker(self, frame: int) -> None:
+        rate_hz = 0 if self._store is None else self._store.rate_hz
+        self._worker.set_playhead(frame + s_to_frames(PLAYHEAD_LEAD_S, rate_hz))
 
     def set_loop(self, start_s: float | None, stop_s: float | None) -> None:
         """Repeat [start_s, stop_s), at least 20 ms long; None and None play on.
@@ -479,7 +486,7 @@ class Playback:
                     self._handle(event)
                 self._watch_device(now_s)
                 if self._feeder is not None:
-                    self._worker.set_playhead(self._heard_frame())
+                    self._tell_worker(self._heard_frame())
                     if now_s >= self._release_at_s:
                         self._release_at_s = now_s + RELEASE_PAGES_S
                         self._feeder.release_pages()

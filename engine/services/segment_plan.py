@@ -24,11 +24,12 @@ from engine.io.journal import Span
 from engine.kernels.resample import design, needed_input
 from engine.units import rescale_frames
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raised when a change here moves a seam, so that stores of the old plan are not continued."""
 
-MAX_FADE_FRAMES = 8192
-"""Cross-fade in song frames: 0.19 s at 44.1 kHz, far longer than any click."""
+MAX_FADE_FRAMES = 2048
+"""Cross-fade in song frames: 46 ms at 44.1 kHz, far longer than any click, and short because a play-head
+in it has to wait for both neighbours."""
 
 MIN_OVERLAP_FRAMES = 2048
 """Of valid parts, in model frames, whatever overlap is asked for: seams are never hard cuts."""
