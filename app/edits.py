@@ -1,0 +1,121 @@
+"""Every change of mixer and loop that a user can undo.
+
+GUI thread only. One gesture (a drag, a turn of the wheel) is one step: the widget takes a number
+from `begin_gesture` and hands it to each call that belongs to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from app.loop_state import LoopState
+from app.mixer_state import MixerState, Strip
+
+
+class _Change(QUndoCommand):
+    """One value before and after; changes of one gesture merge into one step."""
+
+    def __init__(
+        self, text: str, apply: Callable[[Any], None], before: Any, after: Any, gesture: int | None
+    ) -> None:
+        super().__init__(text)
+        self._apply = apply
+        self._before = before
+        self._after = after
+        self._gesture = gesture
+
+    def id(self) -> int:
+        """Tell Qt that it may try to merge; -1 for a change that stands alone."""
+        return -1 if self._gesture is None else 1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Take a later change of the same gesture in."""
+        if not isinstance(other, _Change) or other._gesture != self._gesture:
+            return False
+        self._after = other._after
+        self.setObsolete(self._after == self._before)
+        return True
+
+    def redo(self) -> None:
+        """Apply."""
+        self._apply(self._after)
+
+    def undo(self) -> None:
+        """Take back."""
+        self._apply(self._before)
+
+
+class Edits:
+    """The undoable side of mixer and loop.
+
+    Parameters
+    ----------
+    mixer : MixerState
+    loop : LoopState
+    """
+
+    def __init__(self, mixer: MixerState, loop: LoopState) -> None:
+        self.stack = QUndoStack()
+        self.stack.setUndoLimit(500)
+        self._mixer = mixer
+        self._loop = loop
+        self._gestures = count(1)
+
+    def begin_gesture(self) -> int:
+        """Number for the calls of one gesture, which become one step."""
+        return next(self._gestures)
+
+    def set_gain_db(self, name: str, gain_db: float, gesture: int | None = None) -> None:
+        """Move a fader."""
+        self._change(_tr("Gain of {}").format(name), {name: {"gain_db": gain_db}}, gesture)
+
+    def set_pan(self, name: str, pan: float, gesture: int | None = None) -> None:
+        """Turn a balance."""
+        self._change(_tr("Pan of {}").format(name), {name: {"pan": pan}}, gesture)
+
+    def set_mute(self, name: str, mute: bool) -> None:
+        """Mute or unmute."""
+        text = _tr("Mute {}") if mute else _tr("Unmute {}")
+        self._change(text.format(name), {name: {"mute": mute}}, None)
+
+    def set_solo(self, name: str, solo: bool, *, exclusive: bool = False) -> None:
+        """Solo in place or not; `exclusive` takes it from every other stem."""
+        values: dict[str, dict[str, Any]] = {}
+        if exclusive:
+            values = {stem: {"solo": False} for stem in self._mixer.stems}
+        values[name] = {"solo": solo}
+        text = _tr("Solo {}") if solo else _tr("Unsolo {}")
+        self._change(text.format(name), values, None)
+
+    def reset_mixer(self) -> None:
+        """Every strip as it was at first."""
+        names = (*self._mixer.stems, "master")
+        plain = {"gain_db": 0.0, "pan": 0.0, "mute": False, "solo": False}
+        self._change(_tr("Reset mixer"), dict.fromkeys(names, plain), None)
+
+    def set_loop(self, span_s: tuple[float, float] | None, enabled: bool, gesture: int | None = None) -> None:
+        """Set, move, enable or take away the loop."""
+        before = (self._loop.span_s, self._loop.enabled)
+        after = (span_s, enabled)
+        if before != after:
+            change = _Change(_tr("Loop"), lambda value: self._loop.set(*value), before, after, gesture)
+            self.stack.push(change)
+
+    def _change(self, text: str, values: dict[str, dict[str, Any]], gesture: int | None) -> None:
+        before = {name: self._mixer.strip(name) for name in values}
+        after = {name: replace(before[name], **new) for name, new in values.items()}
+        if after != before:
+            self.stack.push(_Change(text, self._apply, before, after, gesture))
+
+    def _apply(self, strips: dict[str, Strip]) -> None:
+        for name, strip in strips.items():
+            if name == "master" or name in self._mixer.stems:
+                self._mixer.set_strip(name, strip)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Edits", text)
