@@ -7,14 +7,14 @@ separation because a song whose stems are in the store can be exported again in 
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from engine.errors import EncodeError, StoreError
+from engine.errors import EncodeError, ParameterError, StoreError
 from engine.io.encode import OutputFormat, SoundFileWriter, free_name, quantise_stems
 from engine.io.file_names import safe_name
 from engine.io.lanes import LaneFile
@@ -95,10 +95,11 @@ def export_stems(
     song_path: Path,
     song_name: str,
     residual_stem: str,
+    stems: Collection[str] | None = None,
     overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Export:
-    """Write FOLDER/SONG NAME/STEM.wav for every stem of a complete store.
+    """Write FOLDER/SONG NAME/STEM.wav for stems of a complete store.
 
     Parameters
     ----------
@@ -115,10 +116,13 @@ def export_stems(
         Any text; " (2)" is appended when there is such a folder.
     residual_stem : str
         The stem that takes the others' rounding.
+    stems : collection of str or None
+        Which stems to write; None is all of them. All are rounded together whichever are written, so that
+        a stem's file is the same with and without the others.
     overwrite : bool
         Write into an existing folder instead.
     progress : callable or None
-        Called with the finished part, 0 to 1.
+        Called with the finished part, 0 to 1; what it raises stops the work and leaves no file behind.
 
     Returns
     -------
@@ -130,44 +134,54 @@ def export_stems(
         Folder or disk; no file is left under a final name that was not there before.
     StoreError
         The store is not complete.
+    ParameterError
+        There is no such stem.
     """
     n_frames = store.total_frames
     if not store.is_complete or not n_frames:
         raise StoreError(f"the stems in {store.folder} are not complete; separate the song first")
+    chosen = [name for name in store.stems if stems is None or name in stems]
+    if not chosen or set(stems or ()) - set(chosen):
+        raise ParameterError(
+            f"the stems {', '.join(sorted(stems or ())) or '(none)'} cannot be written; "
+            f"there are {', '.join(store.stems)}"
+        )
     target = _claim_folder(folder, song_name, overwrite)
-    work = _Work(store, fmt, target, n_frames, residual_stem)
-    written: list[Path] = []
+    paths = {name: target / f"{name}{fmt.suffix}" for name in chosen}
+    work = _Work(store, fmt, paths, n_frames, residual_stem)
     try:
         with work:
             work.run(progress or _ignore)
-            written = work.commit(song_path)
+            work.commit(song_path)
     except BaseException:
         if not overwrite:
-            for path in work.paths:
+            for path in paths.values():
                 path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # only when empty
             target.rmdir()
         raise
     return Export(
-        files=dict(zip(store.stems, written, strict=True)),
+        files=paths,
         n_frames=n_frames,
         sum_error_db=power_to_db(work.error_energy / max(work.song_energy, 1e-30)),
-        peaks_db={name: gain_to_db(meter.peak) for name, meter in zip(store.stems, work.meters, strict=True)},
-        loudness_lufs={
-            name: meter.integrated_lufs for name, meter in zip(store.stems, work.meters, strict=True)
-        },
+        peaks_db={name: gain_to_db(meter.peak) for name, meter in work.meters.items()},
+        loudness_lufs={name: meter.integrated_lufs for name, meter in work.meters.items()},
         warnings=work.warnings,
     )
 
 
 class _Work:
-    """Writers, meters and lanes of one export."""
+    """Writers and meters of the files of one export, and all lanes of the song."""
 
     def __init__(
-        self, store: SongStore, fmt: OutputFormat, target: Path, n_frames: int, residual_stem: str
+        self,
+        store: SongStore,
+        fmt: OutputFormat,
+        paths: Mapping[str, Path],
+        n_frames: int,
+        residual_stem: str,
     ) -> None:
-        self.paths = [target / f"{name}{fmt.suffix}" for name in store.stems]
-        self.meters = [LoudnessMeter(store.rate_hz, 2) for _ in store.stems]
+        self.meters = {name: LoudnessMeter(store.rate_hz, 2) for name in paths}
         self.song_energy = 0.0
         self.error_energy = 0.0
         self.warnings: list[str] = []
@@ -176,17 +190,17 @@ class _Work:
         self._bits = fmt.integer_bits
         self._residual = store.stems.index(residual_stem)
         self._rng = np.random.default_rng(_DITHER_SEED)
-        self._n_clipped = [0 for _ in store.stems]
+        self._n_clipped = dict.fromkeys(paths, 0)
         self._stack = contextlib.ExitStack()
         # An encoder a core; libsndfile, numba and the disk all work without the GIL.
         self._pool = self._stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1, "export"))
         self._lanes = [self._open(store, name) for name in store.stems]
         self._original = self._open(store, ORIGINAL)
-        self._writers: list[SoundFileWriter] = []
+        self._writers: dict[str, SoundFileWriter] = {}
         try:
-            for path in self.paths:
+            for name, path in paths.items():
                 writer = SoundFileWriter(path, fmt, store.rate_hz, expected_frames=n_frames)
-                self._writers.append(self._stack.enter_context(writer))
+                self._writers[name] = self._stack.enter_context(writer)
         except BaseException:
             self._stack.close()
             raise
@@ -206,45 +220,46 @@ class _Work:
             steps: list[AnyArray | None] = [None for _ in stems]
             if self._bits is not None:
                 whole = quantise_stems(np.stack(stems), original, self._bits, self._residual, self._rng)
-                for i, stem in enumerate(stems):
-                    self._n_clipped[i] += int(np.count_nonzero(np.abs(stem) > 1.0))
+                for name, stem in zip(self._names, stems, strict=True):
+                    if name in self._n_clipped:
+                        self._n_clipped[name] += int(np.count_nonzero(np.abs(stem) > 1.0))
                 steps = list(whole)
                 scale = np.float32(2.0 ** (1 - self._bits))
                 stems = [stem.astype(np.float32) * scale for stem in whole]  # 24 bits fit exactly
             writes = [
-                self._pool.submit(self._write, i, stem, step)
-                for i, (stem, step) in enumerate(zip(stems, steps, strict=True))
+                self._pool.submit(self._write, name, stem, step)
+                for name, stem, step in zip(self._names, stems, steps, strict=True)
+                if name in self._writers
             ]
             self._compare(original, stems)
             for write in writes:
                 write.result()
             progress((start + n) / self._n_frames)
 
-    def commit(self, song_path: Path) -> list[Path]:
+    def commit(self, song_path: Path) -> None:
         """Give the files their names."""
         finished = [
             self._pool.submit(writer.commit, song_path, f" ({name})")
-            for name, writer in zip(self._names, self._writers, strict=True)
+            for name, writer in self._writers.items()
         ]
         for done in finished:
             done.result()
-        if self._bits is not None and any(self._n_clipped):
-            worst = ", ".join(name for name, n in zip(self._names, self._n_clipped, strict=True) if n)
+        clipped = {name: n for name, n in self._n_clipped.items() if n}
+        if clipped:
             self.warnings.append(
-                f"{sum(self._n_clipped)} samples above full scale were clipped in {worst}; "
+                f"{sum(clipped.values())} samples above full scale were clipped in {', '.join(clipped)}; "
                 "32-bit float WAV keeps them"
             )
-        return self.paths
 
     def _open(self, store: SongStore, name: str) -> LaneFile:
         return self._stack.enter_context(store.open_lane(name))
 
-    def _write(self, index: int, stem: F32, steps: AnyArray | None) -> None:
-        self.meters[index].push(np.ascontiguousarray(stem))
+    def _write(self, name: str, stem: F32, steps: AnyArray | None) -> None:
+        self.meters[name].push(np.ascontiguousarray(stem))
         if steps is None:
-            self._writers[index].write(stem)
+            self._writers[name].write(stem)
         else:
-            self._writers[index].write_steps(steps)
+            self._writers[name].write_steps(steps)
 
     def _compare(self, original: F32, stems: list[F32]) -> None:
         left = original.copy(order="K")
