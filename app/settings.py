@@ -215,17 +215,17 @@ def _unknown(where: str, key: str, known: Mapping[str, Any]) -> str:
 
 def _wrong(value: object, default: object, metadata: Mapping[str, Any]) -> str:
     """What is wrong with a value, or nothing."""
-    numbers = int | float if isinstance(default, float) else int
-    if isinstance(default, bool) or isinstance(value, bool):
-        return (
-            "" if isinstance(value, bool) and isinstance(default, bool) else "is not what is asked for here"
-        )
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "is not true or false"
     if isinstance(default, str):
-        if not isinstance(value, str):
+        # A file name that is not UTF-8 would make the whole file unwritable.
+        if not isinstance(value, str) or value != value.encode("utf-8", "replace").decode():
             return "is not a text"
         choices = metadata.get("choices")
         return f"is not one of {', '.join(choices)}" if choices and value not in choices else ""
-    if not isinstance(value, numbers):
+    numbers = int | float if isinstance(default, float) else int
+    # True is a number to Python, but not to a reader.
+    if isinstance(value, bool) or not isinstance(value, numbers):
         return "is not a number" if isinstance(default, float) else "is not a whole number"
     low, high = metadata.get("low"), metadata.get("high")
     # Written so that "nan" is outside too.

@@ -76,7 +76,7 @@ def test_an_unknown_key_is_told_with_the_closest_name(path: Path):
     [
         ("[audio]\nblock_frames = 99999", "outside 0 to 8192"),
         ("[audio]\nblock_frames = 1.5", "not a whole number"),
-        ("[audio]\nblock_frames = true", "not a number"),
+        ("[audio]\nblock_frames = true", "not a whole number"),
         ("[audio]\ndevice = 3", "not a text"),
         ("[stems]\nlimit_gb = nan", "outside 1 to 10000"),
         ("[stems]\nlimit_gb = 'much'", "not a number"),
