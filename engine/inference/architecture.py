@@ -65,7 +65,13 @@ class Architecture(Protocol):
         ------
         ModelError
             The network failed or returned NaN, on the CPU as well.
+        JobCancelled
+            `stop` was called meanwhile; `out` holds nothing of use.
         """
+        ...
+
+    def stop(self) -> None:
+        """End the network's run that is under way, if one is; called from another thread."""
         ...
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard
-from engine.inference.sessions import BoundSession, Profile, n_threads
+from engine.inference.sessions import BoundSession, Profile, SingleNetwork, n_threads
 from engine.kernels.jit import RowPool, kernel
 from engine.kernels.stft import Stft
 from engine.units import C64, F32
@@ -66,7 +66,7 @@ def _add_branches(
             out[row, i] = waveform[row, i] + from_spectrum[row, start + i]
 
 
-class HTDemucs:
+class HTDemucs(SingleNetwork):
     """The `Architecture` of HTDemucs; see there for the attributes.
 
     Parameters
@@ -92,7 +92,7 @@ class HTDemucs:
         self.window_frames = card.segment.window_frames
         self.valid_start, self.valid_stop = 0, self.window_frames
         n_stft = -(-self.window_frames // HOP_FRAMES)
-        self._session = BoundSession(path, profile, provider)
+        super().__init__(BoundSession(path, profile, provider))
         n_stems = len(self.stems)
         waves, spectra = (1, 2, self.window_frames), (1, _N_CHANNELS, _N_BINS, n_stft)
         wanted = [waves, spectra], [(1, n_stems, *spectra[1:]), (1, n_stems, *waves[1:])]
@@ -105,21 +105,6 @@ class HTDemucs:
         self._spectrum = np.zeros((2, n_stft, _N_BINS + 1), np.complex64)
         self._stem_spectrum = np.zeros((2, n_stft + 2 * _EDGE, _N_BINS + 1), np.complex64)
         self._stem = np.zeros((2, (n_stft + 2 * _EDGE - 1) * HOP_FRAMES + N_FFT), np.float32)
-
-    @property
-    def provider(self) -> str:
-        """What runs the network."""
-        return self._session.provider
-
-    @property
-    def notices(self) -> list[str]:
-        """What the user must know."""
-        return self._session.notices
-
-    @property
-    def inference_s(self) -> float:
-        """Seconds in the network."""
-        return self._session.inference_s
 
     def separate(self, window: F32, out: F32) -> None:
         """Separate one window; see `Architecture.separate`."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime as ort
 
-from engine.errors import ModelError, ParameterError, ProviderUnavailable
+from engine.errors import JobCancelled, ModelError, ParameterError, ProviderUnavailable
 from engine.kernels.jit import fast_kernel
 from engine.units import F32
 
@@ -223,6 +223,7 @@ class BoundSession:
         )
         self.notices: list[str] = []
         self.inference_s = 0.0
+        self._options = ort.RunOptions()
         self.inputs = [_empty(_static_shape(path, node, free_size)) for node in self._session.get_inputs()]
         self.outputs = [_empty(_static_shape(path, node, free_size)) for node in self._session.get_outputs()]
         self._bind()
@@ -241,6 +242,8 @@ class BoundSession:
         ------
         ModelError
             The model failed on the CPU, or returned NaN or infinity there.
+        JobCancelled
+            `stop` was called while it ran.
         """
         reason = self._run_once()
         if reason and self.provider != CPU:
@@ -255,12 +258,20 @@ class BoundSession:
         if reason:
             raise ModelError(f"model {self._path.name} {reason}; verify it with: charon models verify")
 
+    def stop(self) -> None:
+        """End the run that is under way at its next layer, if one is; from another thread."""
+        self._options.terminate = True
+
     def _run_once(self) -> str:
         """Run on the present provider; empty, or what was wrong."""
         started_s = time.perf_counter()
+        self._options.terminate = False
         try:
-            self._session.run_with_iobinding(self._binding)
-        except Exception as err:  # noqa: BLE001 - whatever a driver throws, the CPU is tried next
+            self._session.run_with_iobinding(self._binding, self._options)
+        except Exception as err:
+            if self._options.terminate:
+                raise JobCancelled(f"a run of {self._path.name} was stopped") from err
+            # Whatever else a driver throws, the CPU is tried next.
             return f"failed ({str(err).strip().splitlines()[0][:160]})"
         finally:
             self.inference_s += time.perf_counter() - started_s
@@ -270,6 +281,37 @@ class BoundSession:
         if self.provider != CPU and _all_zero(self.outputs) and not _all_zero(self.inputs):
             return "returned only zeros (is its memory full?)"
         return ""
+
+
+class SingleNetwork:
+    """What an architecture of one session passes on of it; see `Architecture`.
+
+    Parameters
+    ----------
+    session : BoundSession
+    """
+
+    def __init__(self, session: BoundSession) -> None:
+        self._session = session
+
+    @property
+    def provider(self) -> str:
+        """What runs the network."""
+        return self._session.provider
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user must know."""
+        return self._session.notices
+
+    @property
+    def inference_s(self) -> float:
+        """Seconds in the network."""
+        return self._session.inference_s
+
+    def stop(self) -> None:
+        """End the run that is under way, if one is."""
+        self._session.stop()
 
 
 def _empty(shape: tuple[int, ...]) -> F32:

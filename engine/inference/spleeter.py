@@ -122,6 +122,11 @@ class Spleeter:
             second.result()
         self._inference_s += time.perf_counter() - started_s
 
+    def stop(self) -> None:
+        """End the networks' run that is under way, if one is."""
+        for session in self._sessions:
+            session.stop()
+
     def close(self) -> None:
         """Stop the threads."""
         self._stft.close()

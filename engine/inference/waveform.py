@@ -10,11 +10,11 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard
-from engine.inference.sessions import BoundSession, Profile
+from engine.inference.sessions import BoundSession, Profile, SingleNetwork
 from engine.units import F32
 
 
-class WaveformModel:
+class WaveformModel(SingleNetwork):
     """The `Architecture` of waveform-in, waveform-out graphs; see there for the attributes.
 
     Parameters
@@ -34,26 +34,11 @@ class WaveformModel:
         self.default_overlap = card.segment.overlap
         self.window_frames = card.segment.window_frames
         self.valid_start, self.valid_stop = 0, self.window_frames
-        self._session = BoundSession(path, profile, provider, free_size=self.window_frames)
+        super().__init__(BoundSession(path, profile, provider, free_size=self.window_frames))
         shapes = [array.shape for array in (*self._session.inputs, *self._session.outputs)]
         wanted = [(1, 2, self.window_frames), (1, len(self.stems), 2, self.window_frames)]
         if shapes != wanted:
             raise ModelError(f"{path.name} has shapes {shapes}, its card says {wanted}; correct the card")
-
-    @property
-    def provider(self) -> str:
-        """What runs the network."""
-        return self._session.provider
-
-    @property
-    def notices(self) -> list[str]:
-        """What the user must know."""
-        return self._session.notices
-
-    @property
-    def inference_s(self) -> float:
-        """Seconds in the network."""
-        return self._session.inference_s
 
     def separate(self, window: F32, out: F32) -> None:
         """Separate one window; see `Architecture.separate`."""

@@ -283,6 +283,8 @@ class PortAudioOutput:
         self._sd = sd
         self._finished = finished
         self._closed = False
+        # Asked for its time by one thread while another closes it, PortAudio would read freed memory.
+        self._in_use = threading.Lock()
         self.name = f"{info.host_api}: {info.name}"
         self.rate_hz = round(float(self._stream.samplerate))
         self.channels = channels
@@ -304,8 +306,9 @@ class PortAudioOutput:
             raise DeviceError(f"device {self.name!r} would not start: {_reason(err)}") from err
 
     def time_s(self) -> float:
-        """Now, on the stream's own clock, in seconds."""
-        return float(self._stream.time)
+        """Now, on the stream's own clock, in seconds; 0 once it is closed."""
+        with self._in_use:
+            return 0.0 if self._closed else float(self._stream.time)
 
     def is_running(self) -> bool:
         """Whether the driver still considers the stream active."""
@@ -318,9 +321,10 @@ class PortAudioOutput:
 
     def close(self) -> None:
         """Stop and release the device; one that hangs is left behind after CLOSE_TIMEOUT_S."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._in_use:
+            if self._closed:
+                return
+            self._closed = True
         # A daemon thread, because a driver whose server or hardware is gone may never return from here.
         closer = threading.Thread(target=self._abort_and_close, name="close-device", daemon=True)
         with _quiet_stderr():

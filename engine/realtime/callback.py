@@ -20,6 +20,7 @@ from engine.realtime.clock import flush_denormals, monotonic_ns, restore_float_m
 from engine.realtime.layout import (
     C_N_LANES,
     C_TAP_ON,
+    C_TONE,
     CHUNK_FRAMES,
     FLAG_READY,
     FLAG_TOUCHED,
@@ -88,6 +89,7 @@ from engine.realtime.mixer import (
     update_stem_weight,
     update_targets,
 )
+from engine.realtime.tone import add_tone
 from engine.realtime.transport import apply_envelope, plan_chunk, take_lane
 from engine.stream.atomics import f32_at, f64_at, i64_at, store_release, u8_at
 from engine.stream.latest import latest_publish
@@ -262,6 +264,7 @@ def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) ->
             song_frame = state_i[SI_SONG_FRAME]
         flags |= chunk_flags
         apply_gain(out, frames, MASTER_ROW, state_i, state_f)
+        add_tone(out, frames, rate_hz, i64_at(table[T_CONTROL], N_CONTROL)[C_TONE], state_f)
         limit(
             out,
             frames,

@@ -65,6 +65,7 @@ C_EPOCH: Final = 1
 C_N_LANES: Final = 2
 C_TAP_ON: Final = 3
 """Bit k lets tap k run: an unread tap costs nothing."""
+C_TONE: Final = 4
 N_CONTROL: Final = 8
 
 # --- LANE_PARAMS: float64 cells, MAX_LANES rows then one row for the master ----------------------
@@ -139,6 +140,8 @@ SF_ENVELOPE: Final = 0
 SF_STEM_WEIGHT: Final = 1
 SF_STEM_STEP: Final = 2
 SF_STEM_TARGET: Final = 3
+SF_TONE_LEVEL: Final = 4
+SF_TONE_PHASE: Final = 5
 SF_METER: Final = 8
 """Peak L, R, mean square L, R: master first, then lanes."""
 SF_GAIN: Final = SF_METER + 4 * (MAX_LANES + 1)

@@ -228,6 +228,15 @@ class EngineMemory:
         """Solo in place of a lane."""
         self.params[row, at.P_SOLO] = float(solo)
 
+    def reset_lanes(self) -> None:
+        """Every lane at its neutral setting, because other stems are mixed from now on."""
+        for row in range(at.MAX_LANES):
+            self.params[row] = (1.0, 0.0, 0.0, 0.0)
+
+    def set_tone(self, on: bool) -> None:
+        """Fade the test tone in or out."""
+        store_release(self.control, at.C_TONE, int(on))
+
     def reset_first_times(self) -> None:
         """Forget when sound and stems were first heard, before another song starts."""
         self.counter[at.K_FIRST_SOUND_NS] = 0

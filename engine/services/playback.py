@@ -20,10 +20,9 @@ from typing import Any
 
 from engine.errors import CharonError, DeviceError, ParameterError
 from engine.inference.model_store import ModelStore
-from engine.io.device import OutputStream, StreamOpener, rescan_devices
+from engine.io.device import OutputStream, StreamOpener
 from engine.io.home import Home, default_home
 from engine.io.song_store import ORIGINAL, Progress, SongStore
-from engine.realtime.callback import compile_callback
 from engine.realtime.layout import (
     FLAG_ENDED,
     FLAG_READY,
@@ -34,6 +33,8 @@ from engine.realtime.layout import (
 )
 from engine.realtime.memory import Counters, EngineMemory, Meters
 from engine.services.feeder import Feeder, warm_feeder
+from engine.services.output import DeviceEvent, Output
+from engine.services.song_jobs import SongJob, SongJobs
 from engine.services.worker import SeparationWorker
 from engine.units import frames_to_s, s_to_frames
 
@@ -41,9 +42,6 @@ _log = logging.getLogger(__name__)
 
 POLL_S = 0.02
 RELEASE_PAGES_S = 10.0
-SILENT_DEVICE_S = 1.0
-"""A device that has not called back for this long is gone, whatever it says of itself."""
-RETRY_DEVICE_S = 2.0
 MIN_LOOP_S = 0.02
 PLAYHEAD_LEAD_S = 0.7
 """The worker is told a place this far ahead: just before a seam between two segments the later one is
@@ -127,96 +125,89 @@ class Playback:
         provider: str | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
-        self._opener = opener
         self._home = home or default_home()
+        self._models = ModelStore(self._home.models, self._home.cards)
+        self._models.files(model)
         self._model = model
         self._on_notice = on_notice or _log.info
-        models = ModelStore(self._home.models, self._home.cards)
-        models.files(model)
-        self._stems = models.card(model).stems
+        self._stems = self._models.card(model).stems
         self._lock = threading.RLock()
-        self._callback = compile_callback()
         self.memory = EngineMemory()
+        self._output = Output(self.memory, opener)
         warm_feeder(self.memory)
-        self._stream: OutputStream | None = None
         self._feeder: Feeder | None = None
         self._store: SongStore | None = None
+        self._song: Path | None = None
         self._epoch = 0
         self._playing = False
         self._loop_s: tuple[float, float] | None = None
         self._resume_frame = 0
         self._failed: str | None = None
         self._complete = False
-        self._last_callbacks = (0, time.monotonic())
-        self._retry_at_s = 0.0
-        self._retry_error = ""
         self._release_at_s = 0.0
         self._play_called_ns = 0
         self._closing = threading.Event()
+        self._worker_ready = threading.Event()
         self._worker = SeparationWorker(self._home, model, provider)
+        self._jobs = SongJobs(self._worker)
         self._worker.start()
         try:
-            self._open_device()
+            self._output.open()
         except CharonError:
             self._worker.close()
             raise
-        self._worker_ready = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
 
     # --- device ------------------------------------------------------------------------------------
 
-    def _open_device(self) -> None:
-        stream = self._opener(self._callback.address, self.memory.userdata_address, None)
-        self.memory.set_stream(stream.rate_hz, stream.channels, stream.output_latency_s)
-        # A collection over the many objects that numba and onnx leave behind takes up to 77 ms.
-        gc.collect()
-        gc.freeze()
-        self._last_callbacks = (int(self.memory.read_counters().callbacks), time.monotonic())
-        stream.start()
-        self._stream = stream
-
     @property
     def stream(self) -> OutputStream:
         """The open device; DeviceError while it is gone."""
-        if self._stream is None:
+        stream = self._output.stream
+        if stream is None:
             raise DeviceError("the audio device is gone: connect it again or choose another one")
-        return self._stream
+        return stream
+
+    def use_device(self, opener: StreamOpener) -> None:
+        """Go over to another device, rate or block; the song goes on where it is.
+
+        Raises
+        ------
+        DeviceError
+            The new one refuses; the old one is open again, if it can be.
+        """
+        with self._lock:
+            self._resume_frame = self._heard_frame()
+            self.memory.set_playing(False)
+            self._output.wait_for_fade()
+            old_rate_hz = self.memory.rate_hz
+            try:
+                self._output.change(opener)
+            finally:
+                self._go_on_with_device(old_rate_hz)
+
+    def set_test_tone(self, on: bool) -> None:
+        """A quiet sine beside whatever plays, to hear that a device works."""
+        self.memory.set_tone(on)
 
     def _watch_device(self, now_s: float) -> None:
-        if self._stream is None:
-            if now_s >= self._retry_at_s:
-                self._retry_at_s = now_s + RETRY_DEVICE_S
-                self._retake_device()
-            return
-        callbacks = self.memory.read_counters().callbacks
-        if callbacks != self._last_callbacks[0]:
-            self._last_callbacks = (callbacks, now_s)
-        silent_s = now_s - self._last_callbacks[1]
-        if self._stream.is_running() and (silent_s < SILENT_DEVICE_S or self._stream.name == "virtual"):
-            return
-        self._resume_frame = self._heard_frame()
-        stream, self._stream = self._stream, None
-        self._retry_at_s = now_s + RETRY_DEVICE_S
-        stream.close()
-        self._on_notice(f"audio device {stream.name!r} went away: waiting for it to come back")
+        heard_frame, old_rate_hz = self._heard_frame(), self.memory.rate_hz
+        event = self._output.watch(now_s)
+        if event is DeviceEvent.BACK:
+            self._go_on_with_device(old_rate_hz)
+            self._on_notice(f"playing on {self.stream.name!r} again")
+        elif event is not None:
+            if event is DeviceEvent.LOST:
+                self._resume_frame = heard_frame
+            self._on_notice(self._output.refusal)
 
-    def _retake_device(self) -> None:
-        old_rate_hz = self.memory.rate_hz
-        try:
-            rescan_devices()
-            self._open_device()
-        except DeviceError as err:
-            if str(err) != self._retry_error:
-                self._retry_error = str(err)
-                self._on_notice(self._retry_error)
-            return
-        self._retry_error = ""
+    def _go_on_with_device(self, old_rate_hz: int) -> None:
         if self._store is not None:
             if self.memory.rate_hz != old_rate_hz:
                 self._start_feeder(self._store)
             self._seek_frame(self._resume_frame)
-        self._on_notice(f"playing on {self.stream.name!r} again")
+        self.memory.set_playing(self._playing)
 
     # --- song --------------------------------------------------------------------------------------
 
@@ -235,7 +226,7 @@ class Playback:
         with self._lock:
             if song is not None:
                 self._load(song)
-            elif self._store is None and self._play_called_ns == 0:
+            elif self._song is None:
                 raise ParameterError("there is no song to play: open one first")
             elif (meters := self.memory.read_meters()) is not None and meters.flags & FLAG_ENDED:
                 self._seek_frame(0)
@@ -246,21 +237,89 @@ class Playback:
         """Let `wait_until_warm` wait for the next announcement of a worker, e.g. after a restart."""
         self._worker_ready.clear()
 
-    def _load(self, song: Path) -> None:
+    def _load(self, song: Path, resume_frame: int = 0) -> None:
         self._play_called_ns = time.monotonic_ns()
         self.memory.set_playing(False)
         self._stop_feeder()
         self._store = None
+        self._song = song.absolute()
         self._loop_s = None
-        self._resume_frame = 0
+        self._resume_frame = resume_frame
         self._failed = None
         self._complete = False
         # An epoch that no feeder answers yet: the callback waits for the song instead of starving.
         self._epoch += 1
         self.memory.set_epoch(self._epoch)
         self.memory.reset_first_times()
-        self._worker.set_playhead(0)
-        self._worker.separate(song.absolute(), self._model)
+        self._jobs.put_first(self._song)
+        self._worker.set_playhead(resume_frame)
+
+    @property
+    def song(self) -> Path | None:
+        """The song that is loaded."""
+        return self._song
+
+    @property
+    def song_folder(self) -> Path | None:
+        """Where the lanes of the loaded song lie; None until it is open."""
+        store = self._store
+        return None if store is None else store.folder
+
+    @property
+    def model(self) -> str:
+        """Name of the model that separates."""
+        return self._model
+
+    def set_model(self, model: str) -> None:
+        """Separate with another model from now on; a loaded song goes on where it is.
+
+        Raises
+        ------
+        ModelError
+            It is unknown or not fetched; nothing changed.
+        """
+        with self._lock:
+            if model == self._model:
+                return
+            self._models.files(model)
+            frame, loop_s, playing = self._heard_frame(), self._loop_s, self._playing
+            self._model, self._stems = model, self._models.card(model).stems
+            self._worker.model = model
+            self.memory.reset_lanes()
+            self._jobs.restart_all()
+            if self._song is not None:
+                self._load(self._song, frame)
+                self._loop_s = loop_s
+                self.memory.set_playing(playing)
+
+    # --- songs in line -----------------------------------------------------------------------------
+
+    def enqueue(self, song: Path) -> None:
+        """Separate a song after those that came before it."""
+        with self._lock:
+            self._jobs.add(song.absolute())
+
+    def cancel(self, song: Path) -> None:
+        """Stop separating a song, or never begin; what is finished of it is kept."""
+        with self._lock:
+            self._jobs.cancel(song.absolute())
+
+    def retry(self, song: Path) -> None:
+        """Put a song that failed or was cancelled back in line."""
+        with self._lock:
+            song = song.absolute()
+            if song == self._song:
+                self._failed = None
+            self._jobs.retry(song)
+
+    def remove(self, song: Path) -> None:
+        """Take a song out of the line; the one that is loaded plays on."""
+        with self._lock:
+            self._jobs.remove(song.absolute())
+
+    def jobs(self) -> tuple[SongJob, ...]:
+        """Every song in line and how far it is; waits for nothing."""
+        return self._jobs.snapshot()
 
     def _attach(self, folder: Path) -> None:
         if self._store is not None and self._store.folder == folder:
@@ -308,8 +367,9 @@ class Playback:
         self.memory.set_epoch(self._epoch)
 
     def _tell_worker(self, frame: int) -> None:
-        rate_hz = 0 if self._store is None else self._store.rate_hz
-        self._worker.set_playhead(frame + s_to_frames(PLAYHEAD_LEAD_S, rate_hz))
+        if self._jobs.in_work == self._song:
+            rate_hz = 0 if self._store is None else self._store.rate_hz
+            self._worker.set_playhead(frame + s_to_frames(PLAYHEAD_LEAD_S, rate_hz))
 
     def set_loop(self, start_s: float | None, stop_s: float | None) -> None:
         """Repeat [start_s, stop_s), at least 20 ms long; None and None play on.
@@ -405,40 +465,39 @@ class Playback:
 
     def _heard_frame(self) -> int:
         """Song frame that leaves the converter now."""
-        meters = self.memory.read_meters()
-        if meters is None or self._store is None:
+        # Each is read once: other threads replace them whole.
+        meters, store, stream = self.memory.read_meters(), self._store, self._output.stream
+        if meters is None or store is None or meters.epoch != self._epoch:
             return self._resume_frame
-        if meters.epoch != self._epoch or not self._playing or self._stream is None:
-            return meters.song_frame if meters.epoch == self._epoch else self._resume_frame
-        elapsed_s = self._stream.time_s() - meters.dac_s
+        if not self._playing or stream is None:
+            return meters.song_frame
         # A block lasts some milliseconds; anything far from it is a clock that cannot be trusted.
-        elapsed_s = min(max(elapsed_s, -1.0), 1.0)
-        return max(0, meters.song_frame + s_to_frames(elapsed_s, self._store.rate_hz))
+        elapsed_s = min(max(stream.time_s() - meters.dac_s, -1.0), 1.0)
+        return max(0, meters.song_frame + s_to_frames(elapsed_s, store.rate_hz))
 
     def status(self) -> PlaybackStatus:
-        """Where playback stands; cheap enough for 60 calls a second."""
-        with self._lock:
-            store, stream = self._store, self._stream
-            meters = self.memory.read_meters()
-            flags = 0 if meters is None or meters.epoch != self._epoch else meters.flags
-            rate_hz = 1 if store is None else store.rate_hz
-            total = None if store is None else store.total_frames
-            heard = self._heard_frame()
-            ready = bool(flags & FLAG_READY)
-            return PlaybackStatus(
-                position_s=frames_to_s(heard if total is None else min(heard, total), rate_hz),
-                duration_s=None if total is None else frames_to_s(total, rate_hz),
-                playing=self._playing,
-                ended=bool(flags & FLAG_ENDED),
-                waiting=bool(flags & FLAG_WAITING) or store is None,
-                stems_ready=ready,
-                segments_done=0 if store is None else int(store.progress[Progress.SEGMENTS_DONE]),
-                segments_total=0 if store is None else int(store.progress[Progress.TOTAL_SEGMENTS]),
-                pending=self.lanes[1:] if flags & FLAG_TOUCHED and not ready else (),
-                device=None if stream is None else stream.name,
-                worker_restarts=self._worker.restarts,
-                counters=self.memory.read_counters(),
-            )
+        """Where playback stands; waits for nothing, so that a window can ask sixty times a second."""
+        store, stream = self._store, self._output.stream
+        meters = self.memory.read_meters()
+        flags = 0 if meters is None or meters.epoch != self._epoch else meters.flags
+        rate_hz = 1 if store is None else store.rate_hz
+        total = None if store is None else store.total_frames
+        heard = self._heard_frame() if store is not None else 0
+        ready = bool(flags & FLAG_READY)
+        return PlaybackStatus(
+            position_s=frames_to_s(heard if total is None else min(heard, total), rate_hz),
+            duration_s=None if total is None else frames_to_s(total, rate_hz),
+            playing=self._playing,
+            ended=bool(flags & FLAG_ENDED),
+            waiting=bool(flags & FLAG_WAITING) or store is None,
+            stems_ready=ready,
+            segments_done=0 if store is None else int(store.progress[Progress.SEGMENTS_DONE]),
+            segments_total=0 if store is None else int(store.progress[Progress.TOTAL_SEGMENTS]),
+            pending=self.lanes[1:] if flags & FLAG_TOUCHED and not ready else (),
+            device=None if stream is None else stream.name,
+            worker_restarts=self._worker.restarts,
+            counters=self.memory.read_counters(),
+        )
 
     @property
     def failure(self) -> str | None:
@@ -482,7 +541,7 @@ class Playback:
         while not self._closing.wait(POLL_S):
             with self._lock:
                 now_s = time.monotonic()
-                for event in self._worker.poll():
+                for event in self._jobs.poll():
                     self._handle(event)
                 self._watch_device(now_s)
                 if self._feeder is not None:
@@ -492,22 +551,22 @@ class Playback:
                         self._feeder.release_pages()
 
     def _handle(self, event: dict[str, Any]) -> None:
-        kind = event["event"]
+        kind, is_loaded = event["event"], event["song"] == self._song
         if kind == "ready":
             self._worker_ready.set()
-        elif kind == "store":
+        elif kind == "restarted":
+            self._on_notice(str(event["message"]))
+        elif kind == "store" and is_loaded:
             try:
                 self._attach(Path(event["folder"]))
             except CharonError as err:
                 self._failed = str(err)
                 self._on_notice(self._failed)
-        elif kind == "done":
-            self._complete = True
-        elif kind in {"failed", "lost"}:
+        elif kind == "done" and is_loaded:
+            self._complete = self._store is not None and self._store.is_complete
+        elif kind == "lost" or (kind == "failed" and is_loaded):
             self._failed = str(event["message"])
             self._on_notice(self._failed)
-        elif kind == "restarted":
-            self._on_notice(str(event["message"]))
 
     def close(self) -> None:
         """Fade out, release the device, end the worker; safe to call twice."""
@@ -515,13 +574,10 @@ class Playback:
             return
         with self._lock:
             self.memory.set_playing(False)
-        if self._stream is not None and self._stream.name != "virtual":
-            # Long enough for the fade (5 ms) and the driver's own buffer.
-            time.sleep(0.02 + self._stream.output_latency_s)
+        self._output.wait_for_fade()
         self._closing.set()
         self._supervisor.join()
-        if self._stream is not None:
-            self._stream.close()
+        self._output.close()
         self._stop_feeder()
         self._worker.close()
         gc.unfreeze()

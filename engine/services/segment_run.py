@@ -5,18 +5,28 @@ a finished segment to the song's rate and writes it while the next one is in the
 apart from `engine.services.separation` because that is about songs, and this about segments.
 """
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_futures
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine.errors import JobCancelled
 from engine.inference.architecture import Architecture
 from engine.io.stem_store import SongWriter
 from engine.kernels.resample import resample_frames
 from engine.services.decoding import Decoding
 from engine.services.segment_plan import SegmentPlan, Window
 from engine.units import F32
+
+LOOK_S = 0.01
+"""How often the listener is looked at while the network works: a hundredth of what a seek may cost."""
+JUMP_S = 1.5
+"""A play-head that is this far from where playing would have brought it has been moved."""
+STOP_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +81,19 @@ class SegmentRun:
             np.empty((len(model.stems), 2, self.plan.valid_frames), np.float32) for _ in range(2)
         ]
 
-    def segments(self, network: ThreadPoolExecutor, playhead: Callable[[], int] | None) -> Iterator[Segment]:
+    def segments(
+        self,
+        network: ThreadPoolExecutor,
+        playhead: Callable[[], int] | None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[Segment]:
         """Keep one segment in the network and land the one before.
 
         Parameters
         ----------
         network : ThreadPoolExecutor
             The one thread that may use the model.
-        playhead : callable or None
+        playhead, interrupted : callable or None
             See `Separation.segments`.
 
         Yields
@@ -87,36 +102,67 @@ class SegmentRun:
             Each as soon as its frames are in the store.
         """
         self._forget_other_plans()
+        listener = None if playhead is None else _Listener(playhead, self.store.rate_hz)
         turn = 0
         window: Window | None = None
         while True:
-            landing = None if self._busy is None or window is None else (window, self._busy.result())
+            result = None if window is None else self._result(window, listener, interrupted)
+            if interrupted is not None and interrupted():
+                return
             # Chosen as late as can be, when the network is free, and before the last one is landed,
             # so that the network has work meanwhile.
-            window = self._choose(playhead, None if window is None else window.span.index)
+            before, window = window, self._choose(listener, window if result is not None else None)
             self._busy = None
             if window is not None:
                 self._busy = network.submit(self._separate, window, self._results[turn])
                 turn ^= 1
-            if landing is not None:
-                yield self._land(*landing)
+            if before is not None and result is not None:
+                yield self._land(before, result)
             if window is None:
                 return
 
-    def abandon(self) -> None:
-        """Forget what is in the network, which cannot be interrupted: nobody waits for it.
+    def _result(
+        self, window: Window, listener: "_Listener | None", interrupted: Callable[[], bool] | None
+    ) -> F32 | None:
+        """Wait for the network; None when the segment was given up because the listener went elsewhere."""
+        assert self._busy is not None  # noqa: S101 - for the type checker
+        given_up = False
+        while True:
+            wait_for_futures([self._busy], LOOK_S if listener or interrupted else None)
+            if self._busy.done():
+                with contextlib.suppress(JobCancelled):
+                    return self._busy.result()
+                return None
+            given_up = given_up or (interrupted is not None and interrupted())
+            given_up = given_up or (listener is not None and self._is_misplaced(window, listener))
+            if given_up:  # said again until it is heard: the network may just be about to begin
+                self.model.stop()
 
-        It goes on reading the song's file and writing arrays of its own; whatever comes next gets
-        the network after it, but its sound at once.
-        """
+    def _is_misplaced(self, window: Window, listener: "_Listener") -> bool:
+        """Whether the listener has jumped to a segment that could be separated now instead."""
+        if not listener.has_jumped():
+            return False
+        wanted = self.plan.segment_at(listener.frame, self._n_segments())
+        return (
+            wanted != window.span.index
+            and wanted not in self.store.done
+            and (self.decoding.finished or self.plan.is_available(wanted, self.decoding.decoded_frames))
+        )
+
+    def abandon(self) -> None:
+        """Stop what is in the network; where its provider cannot be stopped, nobody waits for it."""
         if self._busy is not None:
-            self._busy.cancel()
+            for _ in range(STOP_TRIES):
+                if self._busy.cancel() or self._busy.done():
+                    return
+                self.model.stop()
+                wait_for_futures([self._busy], LOOK_S)
 
     def _n_segments(self) -> int:
         total_frames = self.store.total_frames
         return self.plan.n_segments(self.store.capacity_frames if total_frames is None else total_frames)
 
-    def _choose(self, playhead: Callable[[], int] | None, busy: int | None) -> Window | None:
+    def _choose(self, listener: "_Listener | None", landing: Window | None) -> Window | None:
         """Wait for the decoder until the best next segment can be separated; None when all are done."""
         while True:
             self.decoding.check()
@@ -124,8 +170,9 @@ class SegmentRun:
             total_frames = self.store.total_frames if self.decoding.finished else None
             if total_frames is not None and not self._settled:
                 self._settle(total_frames)
-            taken = set(self.store.done) | ({busy} if busy is not None else set())
-            index = self.plan.next_segment(playhead() if playhead else 0, self._n_segments(), taken)
+            taken = set(self.store.done) | ({landing.span.index} if landing is not None else set())
+            here = 0 if listener is None else listener.look()
+            index = self.plan.next_segment(here, self._n_segments(), taken)
             if index is None and total_frames is not None:
                 return None
             if index is not None and (
@@ -197,6 +244,27 @@ class SegmentRun:
         return Segment(
             span.index, span.start_frame, span.stop_frame, len(self.store.done), self._n_segments()
         )
+
+
+class _Listener:
+    """Where the listener is, and whether the play-head was moved since a segment was chosen for it."""
+
+    def __init__(self, playhead: Callable[[], int], rate_hz: int) -> None:
+        self._playhead = playhead
+        self._rate_hz = rate_hz
+        self.frame = 0
+        self._looked_s = 0.0
+
+    def look(self) -> int:
+        """Song frame that is heard now; jumps are counted from here."""
+        self.frame, self._looked_s = self._playhead(), time.monotonic()
+        return self.frame
+
+    def has_jumped(self) -> bool:
+        """Whether it is somewhere that playing on cannot have led to; true once for a jump."""
+        before, looked_s = self.frame, self._looked_s
+        moved_s = (self.look() - before) / self._rate_hz
+        return not -JUMP_S < moved_s < self._looked_s - looked_s + JUMP_S
 
 
 def fold_residual(stems: F32, original: F32, residual_index: int) -> None:

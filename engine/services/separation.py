@@ -189,14 +189,22 @@ class Separation:
         self._told = False
         self._active: Generator[Segment] | None = None
 
-    def segments(self, playhead: Callable[[], int] | None = None) -> Iterator[Segment]:
+    def segments(
+        self,
+        playhead: Callable[[], int] | None = None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[Segment]:
         """Decode and separate what is missing.
 
         Parameters
         ----------
         playhead : callable or None
             Gives the song frame that is heard now; asked before every segment, which then is the
-            nearest unfinished one, ahead before behind. None goes from beginning to end.
+            nearest unfinished one, ahead before behind. None goes from beginning to end. When it jumps
+            while a segment is in the network, that one is given up for the one that is wanted now.
+        interrupted : callable or None
+            Asked all the time; once it says true, what is in the network is stopped and the generator
+            ends.
 
         Yields
         ------
@@ -213,10 +221,32 @@ class Separation:
         The decoder runs beside; closing the generator stops it. A segment that is in the network
         then is thrown away.
         """
-        self._active = self._segments(playhead)
+        self._active = self._segments(playhead, interrupted)
         return self._active
 
-    def _segments(self, playhead: Callable[[], int] | None) -> Generator[Segment]:
+    def decode(self, interrupted: Callable[[], bool] | None = None) -> None:
+        """Bring the original lane to its end and leave the stems alone.
+
+        Parameters
+        ----------
+        interrupted : callable or None
+            As for `segments`.
+
+        Raises
+        ------
+        DecodeError, StoreError
+            What is decoded stays.
+        """
+        decoding = Decoding(self.song.path, self.store)
+        try:
+            while not decoding.finished and not (interrupted is not None and interrupted()):
+                decoding.wait_for_more(decoding.decoded_frames, timeout_s=0.05)
+        finally:
+            decoding.close()
+
+    def _segments(
+        self, playhead: Callable[[], int] | None, interrupted: Callable[[], bool] | None
+    ) -> Generator[Segment]:
         if self.store.is_complete:
             self._tell_once()
             return
@@ -229,7 +259,7 @@ class Separation:
             before_s = model.inference_s
             try:
                 self.resumed_segments = len(self.store.done)
-                yield from run.segments(separator.network, playhead)
+                yield from run.segments(separator.network, playhead, interrupted)
             finally:
                 run.abandon()
                 self.inference_s = model.inference_s - before_s

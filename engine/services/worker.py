@@ -80,7 +80,7 @@ class SeparationWorker:
         self._home = home
         self._provider = provider
         self._job = 0
-        self._song: Path | None = None
+        self._request: dict[str, Any] | None = None
         self._deaths_s: list[float] = []
         self._block = shared_memory.SharedMemory(create=True, size=_Channel.n_bytes())
         self._channel: _Channel | None = _Channel(self._block, fresh=True)
@@ -104,20 +104,35 @@ class SeparationWorker:
             daemon=True,
         )
         self._process.start()
-        if self._song is not None:
-            self._send_song()
+        self._send()
 
-    def separate(self, song: Path, model: str | None = None) -> int:
-        """Replace whatever is in work by this song; returns the job's number, found in its events."""
-        self._song = song
-        self.model = model or self.model
+    def separate(self, song: Path, *, only_decode: bool = False) -> None:
+        """Replace whatever is in work by this song.
+
+        Parameters
+        ----------
+        song : Path
+        only_decode : bool
+            Bring its original lane to the end and leave its stems alone.
+        """
+        self._request = {"song": str(song), "only_decode": only_decode}
         self._job += 1
-        self._send_song()
-        return self._job
+        if self._process is None:
+            # Given up after too many deaths: a new wish is a new chance.
+            self._deaths_s.clear()
+            self.start()
+        else:
+            self._send()
 
-    def _send_song(self) -> None:
-        if self._channel is not None and self._song is not None:
-            request = {"job": self._job, "song": str(self._song), "model": self.model}
+    def rest(self) -> None:
+        """Give up what is in work; what is finished stays in the store."""
+        self._request = {"song": None}
+        self._job += 1
+        self._send()
+
+    def _send(self) -> None:
+        if self._channel is not None and self._request is not None:
+            request = {"job": self._job, "model": self.model, **self._request}
             self._channel.requests.send(json.dumps(request).encode())
 
     def set_playhead(self, song_frame: int) -> None:
@@ -132,8 +147,8 @@ class SeparationWorker:
         Returns
         -------
         list of dict
-            Each has "event": "ready", "store" (folder), "provider", "done", "failed" (message),
-            "restarted" (message) or "lost" (message: it will not be started again).
+            Each has "event": "ready", "store" (folder), "done" (provider, warnings), "failed" (message),
+            "restarted" (message) or "lost" (message: it will not be started again by itself).
         """
         events: list[dict[str, Any]] = []
         channel = self._channel
@@ -239,20 +254,33 @@ class _Process:
     def _serve(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """Separate one song; returns the request that interrupted it, if any."""
         job = int(request["job"])
+        if request["song"] is None:
+            return None
+        newer: list[dict[str, Any]] = []
+
+        def interrupted() -> bool:
+            request = None if newer else self._next_request()
+            if request is not None:
+                newer.append(request)
+            return bool(newer)
+
         try:
             separation = self.separator(str(request["model"])).separate_file(Path(request["song"]))
             with separation:
                 self.say("store", job=job, folder=str(separation.store.folder))
-                for _segment in separation.segments(self.playhead):
-                    newer = self._next_request()
-                    if newer is not None:
-                        return newer
-                self.say("done", job=job, provider=separation.provider)
+                if request["only_decode"]:
+                    separation.decode(interrupted)
+                else:
+                    for _segment in separation.segments(self.playhead, interrupted):
+                        pass
+                if not newer:
+                    warnings = separation.warnings
+                    self.say("done", job=job, provider=separation.provider, warnings=warnings)
         except CharonError as err:
             self.say("failed", job=job, message=str(err))
         except MemoryError:
             self.say("failed", job=job, message="out of memory while separating: close other programs")
-        return None
+        return newer[0] if newer else None
 
 
 def worker_main(block_name: str, home_root: str, model: str, provider: str | None) -> None:
