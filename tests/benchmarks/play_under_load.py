@@ -3,7 +3,7 @@
     python -m tests.benchmarks.play_under_load SONG [--seconds 120] [--kills 2]
 
 Prints one JSON object: what `charon play --json` prints, xruns of the same device left idle for the
-same time, how long the worker took to come back after each kill, and how far the captured output is from
+same time, without the sort and beside it (`sort_only_xruns`: what the machine does to any client), how long the worker took to come back after each kill, and how far the captured output is from
 the original (in dB below it), resampled by the kernel that separation uses.
 """
 
@@ -88,13 +88,14 @@ def _kill_worker(playback: Playback) -> float:
     return time.monotonic() - began_s
 
 
-def idle_xruns(request: StreamRequest, home: Home | None, seconds: float) -> tuple[int, int]:
+def idle_xruns(request: StreamRequest, home: Home | None, seconds: float, load: str) -> tuple[int, int]:
     """Xruns and callbacks of a device on silence."""
     with Playback(portaudio_opener(request), home) as playback:
         playback.wait_until_warm()
-        before = playback.memory.read_counters()
-        time.sleep(seconds)
-        after = playback.memory.read_counters()
+        with gil_load(load):
+            before = playback.memory.read_counters()
+            time.sleep(seconds)
+            after = playback.memory.read_counters()
     return after.xruns - before.xruns, after.callbacks - before.callbacks
 
 
@@ -136,9 +137,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--kills", type=int, default=2)
     arguments = parser.parse_args()
-    idle, callbacks = idle_xruns(StreamRequest(), None, arguments.seconds)
+    idle, callbacks = idle_xruns(StreamRequest(), None, arguments.seconds, "none")
+    sort_only, _ = idle_xruns(StreamRequest(), None, arguments.seconds, "sort")
     result = run(arguments.song, arguments.seconds, arguments.kills)
     result["idle_xruns"], result["idle_callbacks"] = idle, callbacks
+    result["sort_only_xruns"] = sort_only
     print(json.dumps(result, indent=2))
 
 
