@@ -1,0 +1,442 @@
+"""The waveforms of a song under one ruler: to see, to seek, to loop, to zoom.
+
+GUI thread only. The picture of the waveforms is a `Backdrop`; this widget lays the play-head, the loop
+and the pointer's time over it, repaints only the strips that they leave and enter, and turns mouse, wheel
+and keys into wishes: seeks are a signal, loops go through `Edits` so that they can be undone.
+"""
+
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app import theme
+from app.edits import Edits
+from app.loop_state import LoopState
+from app.panels.peak_source import PeakSource
+from app.panels.time_view import TimeView
+from app.panels.wave_backdrop import RULER_PX, Backdrop, Row, Scene
+from app.panels.wave_loop import LoopGrip, LoopMouse
+from app.panels.wave_overlay import HALF_HEAD_PX, paint_focus, paint_hover, paint_loop, paint_playhead
+from app.tick import Tick
+
+SEEK_STEP_S, SEEK_FINE_S = 5.0, 1.0
+_ZOOM_A_NOTCH = 1.25
+_NOTCH = 120.0
+_FRAME_MS = 16
+_SEEK_HOLD_S = 0.3
+"""For this long after a seek, ticks that still tell the old position are not believed."""
+_JUMP_S = 0.25
+"""A position farther than this from where the play-head should be is a seek or a loop's end."""
+
+
+class WaveView(QWidget):
+    """Ruler and waveforms.
+
+    Parameters
+    ----------
+    loop : LoopState
+        Shown, and followed.
+    edits : Edits
+        Told of new loops.
+
+    Attributes
+    ----------
+    seek_wanted : Signal(float)
+        Song time in seconds.
+    view_changed : Signal()
+        Another part of the song is shown, or about to be.
+    """
+
+    seek_wanted = Signal(float)
+    view_changed = Signal()
+
+    def __init__(self, loop: LoopState, edits: Edits, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view = TimeView()
+        self._loop = loop
+        self._mouse = LoopMouse(loop, edits)
+        self._source = PeakSource(self)
+        self._backdrop = Backdrop()
+        self._rows: tuple[Row, ...] = ()
+        self._silenced: frozenset[str] = frozenset()
+        self._scroll_px = 0
+        self._version = -1
+        self._playing = False
+        self._position_s = 0.0
+        self._told_at_s = 0.0
+        self._held_until_s = 0.0
+        self._following = True
+        self._hover_x: float | None = None
+        self._pan_from: tuple[float, float] | None = None
+        self._glide = QTimer(self)
+        self._glide.setInterval(_FRAME_MS)
+        self._glide.timeout.connect(self._step)
+        self._stepped_at_s = 0.0
+        self._source.changed.connect(self.update)
+        loop.changed.connect(self.update)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(200, RULER_PX + 40)
+        self.setAccessibleName(self.tr("Waveforms"))
+        self.setAccessibleDescription(
+            self.tr(
+                "Left and Right seek by 5 seconds, with Shift by 1; Plus and Minus zoom, 0 shows the whole "
+                "song; I and O set the start and end of the loop at the play-head, Delete removes it."
+            )
+        )
+        self.setToolTip(
+            self.tr("Click to seek, drag to loop, drag the loop's ends to move them, turn the wheel to zoom.")
+        )
+
+    def sizeHint(self) -> QSize:
+        """Room for some seconds to be seen."""
+        return QSize(760, 480)
+
+    # --- what is shown -----------------------------------------------------------------------------
+
+    def show_song(self, folder: Path | None) -> None:
+        """Show the song in a folder of the stem store, whole; None shows none."""
+        self._source.show(folder)
+        self._following = True
+        self._position_s = 0.0
+        self.view.set_duration(0.0)
+        self.fit()
+        self.view.jump()
+
+    def show_tick(self, tick: Tick) -> None:
+        """Move the play-head, and redraw what has been separated since."""
+        peaks = self._source.peaks
+        known_s = 0.0 if peaks is None else peaks.n_frames / peaks.rate_hz
+        duration_s = tick.duration_s if tick.duration_s is not None else known_s
+        if duration_s != self.view.duration_s:
+            self.view.set_duration(duration_s)
+            self._changed()
+        if peaks is not None and peaks.version != self._version:
+            self._version = peaks.version
+            self.update()
+        self._playing = tick.playing
+        self._take_position(tick)
+
+    def _take_position(self, tick: Tick) -> None:
+        now_s = time.monotonic()
+        expected_s = self._position_s + (
+            now_s - self._told_at_s if tick.playing and not tick.waiting else 0.0
+        )
+        error_s = tick.position_s - expected_s
+        jumped = abs(error_s) > _JUMP_S
+        if jumped and now_s < self._held_until_s:
+            return
+        self._held_until_s = 0.0
+        # The converter's clock trembles by a block; a tenth of the error at a time does not show.
+        smooth = tick.playing and not jumped
+        self._move_playhead(expected_s + 0.1 * error_s if smooth else tick.position_s)
+        self._told_at_s = now_s
+        if self.view.shows(self._position_s) or jumped:
+            self._following = True
+        if self._following and (tick.playing or jumped) and not self._is_busy:
+            before = self.view.goal
+            self.view.follow(self._position_s)
+            if self.view.goal != before:
+                self._glide_on()
+
+    @property
+    def position_s(self) -> float:
+        """Where the play-head stands."""
+        return self._position_s
+
+    def _move_playhead(self, position_s: float) -> None:
+        before, self._position_s = self._head_x(), position_s
+        after = self._head_x()
+        if after != before:
+            for x in (before, after):
+                self._update_strip(x, HALF_HEAD_PX)
+
+    def _head_x(self) -> float:
+        """Where the play-head is drawn: on a whole device pixel, so that it never blurs."""
+        ratio = self.devicePixelRatioF()
+        return round(self.view.to_x(self._position_s, self.width()) * ratio) / ratio
+
+    def _update_strip(self, x: float, half_px: float) -> None:
+        left = math.floor(x - half_px)
+        self.update(QRect(left, 0, math.ceil(x + half_px) - left + 1, self.height()))
+
+    def set_rows(self, rows: Iterable[Row]) -> None:
+        """Which lanes are shown, and where."""
+        self._rows = tuple(rows)
+        self.update()
+
+    def set_silenced(self, lanes: Iterable[str]) -> None:
+        """Which lanes are drawn faint because they are not heard."""
+        self._silenced = frozenset(lanes)
+        self.update()
+
+    def set_scroll(self, scroll_px: int) -> None:
+        """How far the rows are scrolled up under the ruler."""
+        self._scroll_px = scroll_px
+        self.update()
+
+    # --- view --------------------------------------------------------------------------------------
+
+    def zoom_in(self) -> None:
+        """Closer, around the play-head if it is in view."""
+        self._zoom(_ZOOM_A_NOTCH**2, self._anchor_s())
+
+    def zoom_out(self) -> None:
+        """Farther away."""
+        self._zoom(_ZOOM_A_NOTCH**-2, self._anchor_s())
+
+    def fit(self) -> None:
+        """The whole song."""
+        self.view.fit()
+        self._changed()
+
+    def scroll_to(self, start_s: float) -> None:
+        """Show as much of the song from another start."""
+        self.view.scroll_to(start_s)
+        self._scrolled()
+
+    def _anchor_s(self) -> float:
+        start_s, span_s = self.view.goal
+        return self._position_s if self.view.shows(self._position_s) else start_s + span_s / 2
+
+    def _zoom(self, factor: float, anchor_s: float) -> None:
+        self.view.zoom(factor, anchor_s)
+        self._following = self.view.shows(self._position_s)
+        self._changed()
+
+    def _scrolled(self) -> None:
+        # Whoever scrolls away from the play-head wants to look there: no page turns until it is met again.
+        self._following = self.view.shows(self._position_s)
+        self.view.jump()
+        self._changed()
+
+    def _changed(self) -> None:
+        if theme.reduced_motion():
+            self.view.jump()
+        if not self.view.is_still:
+            self._glide_on()
+        self.view_changed.emit()
+        self.update()
+
+    def _glide_on(self) -> None:
+        if theme.reduced_motion():
+            self.view.jump()
+            self.update()
+        elif not self._glide.isActive():
+            self._stepped_at_s = time.monotonic()
+            self._glide.start()
+        self.view_changed.emit()
+
+    def _step(self) -> None:
+        now_s = time.monotonic()
+        # After a long frame, no leap: at most three frames' worth.
+        self.view.step(min(now_s - self._stepped_at_s, 0.05))
+        self._stepped_at_s = now_s
+        if self.view.is_still:
+            self._glide.stop()
+        self.update()
+
+    # --- painting ----------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Copy the strips that changed from the picture, and lay what moves over them."""
+        scene = Scene(self._rows, self.view, self._source.peaks, self._silenced, self._scroll_px)
+        self._backdrop.refresh(scene, self.size(), self.devicePixelRatioF())
+        painter = QPainter(self)
+        painter.setClipRegion(event.region())
+        painter.drawImage(QPointF(0, 0), self._backdrop.image)
+        if self.view.duration_s > 0.0:
+            area = QRectF(self.rect())
+            paint_loop(painter, area, self._loop_x(), enabled=self._loop.enabled, grip=self._mouse.hovered)
+            if self._hover_x is not None and self._pan_from is None:
+                paint_hover(painter, area, self._hover_x, self._time_at(self._hover_x), self.view)
+            paint_playhead(painter, area, self._head_x())
+        if self.hasFocus():
+            paint_focus(painter, QRectF(self.rect()))
+        painter.end()
+
+    def _loop_x(self) -> tuple[float, float] | None:
+        if self._loop.span_s is None:
+            return None
+        start_s, stop_s = self._loop.span_s
+        return self.view.to_x(start_s, self.width()), self.view.to_x(stop_s, self.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Draw anew."""
+        super().resizeEvent(event)
+        self.view_changed.emit()
+
+    # --- mouse -------------------------------------------------------------------------------------
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the view must not move from under the pointer."""
+        return self._mouse.is_down or self._pan_from is not None
+
+    def _time_at(self, x: float) -> float:
+        return self.view.to_s(x, self.width())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a seek or a loop with the left button, a move of the view with the middle one."""
+        if self.view.duration_s <= 0.0:
+            event.ignore()
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._mouse.press(event.position(), self._loop_x(), self._time_at)
+        elif event.button() == Qt.MouseButton.MiddleButton:
+            self._pan_from = (event.position().x(), self.view.start_s)
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.update()
+        else:
+            event.ignore()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag, or tell the time under the pointer."""
+        x = event.position().x()
+        if self._pan_from is not None:
+            from_x, start_s = self._pan_from
+            self.view.scroll_to(start_s - (x - from_x) / max(self.width(), 1) * self.view.span_s)
+            self._scrolled()
+        elif self._mouse.is_down:
+            self._mouse.move(event.position(), self._time_at, self.view.duration_s)
+        elif self._mouse.hover(event.position(), self._loop_x()):
+            self.update()
+        if self._pan_from is None:
+            self.setCursor(self._mouse.cursor)
+        self._hover(x)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a drag; a press that never moved is a seek."""
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._pan_from = None
+            self.setCursor(self._mouse.cursor)
+        elif event.button() == Qt.MouseButton.LeftButton and self._mouse.release():
+            self.seek(self._time_at(event.position().x()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """On the loop's bar: switch the loop on or off."""
+        if event.button() == Qt.MouseButton.LeftButton and self._mouse.hovered is LoopGrip.BODY:
+            self._mouse.toggle()
+        else:
+            self.mousePressEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the pointer's time away."""
+        super().leaveEvent(event)
+        self._mouse.leave()
+        self._hover(None)
+
+    def _hover(self, x: float | None) -> None:
+        if x != self._hover_x:
+            for place in (self._hover_x, x):
+                if place is not None:
+                    self._update_strip(place, 40.0)
+            self._hover_x = x
+
+    def seek(self, position_s: float) -> None:
+        """Go to a time: the play-head at once, the sound as soon as it can."""
+        position_s = min(max(position_s, 0.0), self.view.duration_s)
+        self._move_playhead(position_s)
+        self._told_at_s = time.monotonic()
+        self._held_until_s = self._told_at_s + _SEEK_HOLD_S
+        self._following = True
+        if not self.view.shows(position_s):
+            self.view.follow(position_s)
+            self._changed()
+        self.seek_wanted.emit(position_s)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom around the pointer; sideways, or with Shift, scroll."""
+        turn, pixels = event.angleDelta(), event.pixelDelta()
+        shift = bool(
+            event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier)
+        )
+        if self.view.duration_s <= 0.0:
+            event.ignore()
+        elif abs(turn.x()) > abs(turn.y()) or shift:
+            notches = (turn.x() or turn.y()) / _NOTCH
+            across_px = pixels.x() or notches * self.width() * 0.1
+            self.view.scroll(-across_px / max(self.width(), 1) * self.view.goal[1])
+            if pixels.x():
+                self._scrolled()
+            else:
+                self._following = self.view.shows(self._position_s)
+                self._changed()
+        elif turn.y():
+            self._zoom(_ZOOM_A_NOTCH ** (turn.y() / _NOTCH), self._time_at(event.position().x()))
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Pinch to zoom on a touch pad; the tool-tip only over the ruler, where it hides no waveform."""
+        if event.type() == QEvent.Type.NativeGesture:
+            gesture = cast("QNativeGestureEvent", event)
+            if gesture.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+                self._zoom(max(0.5, 1.0 + gesture.value()), self._time_at(gesture.position().x()))
+                return True
+        if event.type() == QEvent.Type.ToolTip and cast("QHelpEvent", event).y() > RULER_PX:
+            QToolTip.hideText()
+            return True
+        return super().event(event)
+
+    # --- keyboard ----------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Seek, zoom and loop without a mouse."""
+        step_s = SEEK_FINE_S if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else SEEK_STEP_S
+        key = event.key()
+        if self.view.duration_s <= 0.0:
+            super().keyPressEvent(event)
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self.seek(self._position_s + (step_s if key == Qt.Key.Key_Right else -step_s))
+        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
+            self.seek(0.0 if key == Qt.Key.Key_Home else self.view.duration_s)
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom_in()
+        elif key == Qt.Key.Key_Minus:
+            self.zoom_out()
+        elif key == Qt.Key.Key_0:
+            self.fit()
+        elif key in (Qt.Key.Key_I, Qt.Key.Key_BracketLeft):
+            self.loop_from_here()
+        elif key in (Qt.Key.Key_O, Qt.Key.Key_BracketRight):
+            self.loop_to_here()
+        elif key == Qt.Key.Key_Delete and self._loop.span_s is not None:
+            self.clear_loop()
+        else:
+            super().keyPressEvent(event)
+
+    def loop_from_here(self) -> None:
+        """Start the loop at the play-head."""
+        self._mouse.start_at(self._position_s, self.view.duration_s)
+
+    def loop_to_here(self) -> None:
+        """End the loop at the play-head."""
+        self._mouse.stop_at(self._position_s)
+
+    def clear_loop(self) -> None:
+        """Take the loop away."""
+        self._mouse.clear()
+
+    def shutdown(self) -> None:
+        """Let go of the song's files; waits for a thread."""
+        self._glide.stop()
+        self._source.close()
