@@ -72,7 +72,8 @@ class QueueModel(QAbstractListModel):
         return None if read is None else read(self, self._jobs[index.row()])
 
     def _title(self, job: SongJob) -> str:
-        return self._titles.get(job.path, (job.path.stem, ""))[0]
+        plain = job.path.name if job.state is JobState.FAILED else job.path.stem
+        return self._titles.get(job.path, (plain, ""))[0]
 
     def _detail(self, job: SongJob) -> str:
         if job.state is JobState.WAITING:
@@ -213,7 +214,7 @@ class QueueModel(QAbstractListModel):
 
 def without_path(message: str, path: Path) -> str:
     """A reason as a row can show it, where the song is named already."""
-    return message.removeprefix(str(path)).lstrip(" :")
+    return message.removeprefix(str(path)).lstrip(" :").removeprefix("is ")
 
 
 def speed_text(speed: float) -> str:

@@ -72,7 +72,7 @@ class QueueRowDelegate(QStyledItemDelegate):
         current = bool(index.data(QueueRole.CURRENT))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _paint_ground(painter, rect, raised=current or selected, hovered=hovered, focused=focused)
+        _paint_ground(painter, rect, raised=current, hovered=hovered or selected, focused=focused)
         buttons = button_rects(rect, job) if hovered or selected else {}
         self._paint_words(painter, rect, index, (job, current), bool(buttons))
         part = index.data(QueueRole.PART)
