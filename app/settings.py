@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from app.paths import config_folder
 from app.write_behind import replace_file
+from engine.io.device import StreamRequest
 
 VERSION = 1
 
@@ -41,6 +42,11 @@ class AudioSettings:
     rate_hz: int = _item(0, "Frames a second to ask for; 0 is the device's own rate.", low=0, high=384_000)
     block_frames: int = _item(0, "Frames a callback; 0 leaves it to the driver.", low=0, high=8192)
 
+    @property
+    def request(self) -> StreamRequest:
+        """What to open the device with."""
+        return StreamRequest(self.device or None, self.rate_hz or None, self.block_frames)
+
 
 @dataclass(frozen=True, slots=True)
 class StemSettings:
@@ -48,6 +54,11 @@ class StemSettings:
 
     model: str = _item("spleeter-2stems", "Model that separates.")
     limit_gb: float = _item(20.0, "Disk space for separated songs, GB.", low=1.0, high=10_000.0)
+
+    @property
+    def limit_bytes(self) -> int:
+        """For the stem store."""
+        return round(self.limit_gb * 1000**3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ class WindowSettings:
     geometry: str = _item("", "Size and place of the window, as Qt gives them, in base64.")
     layout: str = _item("", "Docks of the window, as Qt gives them, in base64.")
     help_seen: bool = _item(False, "Whether the first-run help was closed.")
+
+    @property
+    def reduced_motion(self) -> bool | None:
+        """For `app.theme.set_reduced_motion`; None follows the system."""
+        return {"system": None, "full": False, "none": True}[self.motion]
 
 
 @dataclass(frozen=True, slots=True)
