@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sets Charon up and starts it, with nothing but Python 3.11 or newer.
 
-    python3 bootstrap.py run [SONG]   set up, then split SONG (or the demo song) into stems
+    python3 bootstrap.py run [SONG]   set up, then open SONG (or the demo song) in the window; without a
+                                      screen, split it into stems in the terminal
     python3 bootstrap.py test         set up, then lint, type-check, check the imports, run every test
     python3 bootstrap.py setup        only set up
 
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Example: python3 bootstrap.py run song.mp3",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="set up, then split a song into stems")
+    run = commands.add_parser("run", help="set up, then open a song; without a screen, split it into stems")
     run.add_argument(
         "song", nargs="?", type=Path, default=None, help="a sound file; the demo song if left out"
     )
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         song = find_song(chosen.song) if chosen.command == "run" else None
         set_up("test" if chosen.command == "test" else "run")
         if song is not None:
-            return separate(song)
+            return open_window(song) if has_screen() else separate(song)
         return check_everything() if chosen.command == "test" else 0
     except SetupError as error:
         print(f"bootstrap: {error}", file=sys.stderr)
@@ -301,6 +302,18 @@ def root_prefix() -> list[str] | None:
 
 
 # --- work ----------------------------------------------------------------------------------------------
+
+
+def has_screen() -> bool:
+    """Whether a window could open; Linux tells by its environment, elsewhere there is always one."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def open_window(song: Path) -> int:
+    """Open a song in the window, and stay until it is closed."""
+    return subprocess.run([str(tool("charon")), "window", str(song)], check=False, env=environment()).returncode
 
 
 def separate(song: Path) -> int:

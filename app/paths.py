@@ -9,6 +9,8 @@ from pathlib import Path
 
 from platformdirs import user_config_path, user_log_path
 
+import resources
+
 
 def config_folder() -> Path:
     """Folder of the settings: CHARON_HOME/config, or the platform's place for configuration."""
@@ -20,3 +22,8 @@ def log_folder() -> Path:
     """Folder of the log: CHARON_HOME/log, or the platform's place for logs."""
     root = os.environ.get("CHARON_HOME")
     return Path(root, "log") if root else user_log_path("charon", appauthor=False)
+
+
+def demo_song() -> Path:
+    """The song that comes with Charon."""
+    return Path(resources.__file__).parent / "demo" / "over-the-sound.ogg"

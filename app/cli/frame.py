@@ -13,6 +13,7 @@ from typing import Any, cast
 import click
 
 COMMANDS = {
+    "window": "Open the window; this is also what charon alone does.",
     "separate": "Split songs into stems and write them to files.",
     "play": "Play a song at once while its stems are being separated.",
     "models": "List, fetch, verify, add and remove models.",
@@ -153,8 +154,10 @@ def run(arguments: Sequence[str]) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     group = root_command()
-    # The window is not built yet, so the bare command explains itself.
-    arguments = list(arguments) or ["--help"]
+    # Options alone (charon --debug) are the window's too, unless they ask for something themselves.
+    arguments = list(arguments)
+    if not arguments or arguments == ["--debug"]:
+        arguments.append("window")
     try:
         result = group.main(args=arguments, prog_name="charon", standalone_mode=False)
     except click.Abort:

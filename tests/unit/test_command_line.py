@@ -32,7 +32,7 @@ def charon(*arguments: str, home: Path, **variables: str) -> subprocess.Complete
 
 
 def test_help_and_version_are_0(tmp_path: Path):
-    for arguments in ((), ("--help",), ("separate", "--help"), ("bench", "--help")):
+    for arguments in (("--help",), ("separate", "--help"), ("bench", "--help"), ("window", "--help")):
         done = charon(*arguments, home=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), arguments
         assert "Usage: charon" in done.stdout
@@ -58,7 +58,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path):
     [
         (("seperate", "song.mp3"), "did you mean 'separate'?"),
         (("bench", "realtme"), "did you mean 'realtime'?"),
-        (("xyzzy",), "there are separate, play"),
+        (("xyzzy",), "there are window, separate, play"),
         (("separate",), "(see `charon separate --help`)"),
         (("devices", "--fast"), "(see `charon devices --help`)"),
     ],
@@ -163,6 +163,19 @@ def test_doctor_says_how_to_get_the_model(tmp_path: Path):
     assert checks["model spleeter-2stems"]["fix"] == "charon models get spleeter-2stems"
     assert words.count("\n") == 1
     assert "charon models get spleeter-2stems" in words
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells its screen by a variable")
+@pytest.mark.parametrize("display", ["", ":977"])
+def test_a_window_without_a_screen_is_1_and_one_line(tmp_path: Path, display: str):
+    for arguments in ((), ("window",), ("window", str(DEMO_SONG))):
+        done = charon(
+            *arguments, home=tmp_path, DISPLAY=display, WAYLAND_DISPLAY="", QT_QPA_PLATFORM="xcb"
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("charon: error: the")
+        assert done.stderr.count("\n") == 1
+        assert "every command works in the terminal" in done.stderr
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells its screen by a variable")

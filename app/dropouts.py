@@ -1,0 +1,93 @@
+"""Counts the gaps in the sound since the device was opened, and says in words where they came from.
+
+GUI thread; looked at by the bridge at every tick. The device thread only counts; reasons are worked
+out here from what has grown.
+"""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication
+
+if TYPE_CHECKING:
+    from engine.realtime.memory import Counters
+
+REMEMBER_S = 12.0
+"""How long the engine light stays amber after a dropout: long enough to be seen and read."""
+
+
+class DropoutWatch:
+    """Dropouts of one device.
+
+    Attributes
+    ----------
+    count : int
+        Since `restart`.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._xruns = 0
+        self._starved_frames = 0
+        self._starving = False
+        self._reason = ""
+        self._until_s = 0.0
+
+    def restart(self, counters: "Counters") -> None:
+        """Begin at zero: a device was opened.
+
+        Parameters
+        ----------
+        counters : Counters
+            As they stand now.
+        """
+        self.count = 0
+        self._xruns, self._starved_frames = counters.xruns, counters.starved_frames
+        self._starving = False
+        self._reason, self._until_s = "", 0.0
+
+    def look(self, counters: "Counters", rate_hz: int, now_s: float) -> str:
+        """Take the newest counters in.
+
+        Parameters
+        ----------
+        counters : Counters
+        rate_hz : int
+            Of the device.
+        now_s : float
+            Any clock that does not jump.
+
+        Returns
+        -------
+        str
+            Why there was a dropout in the last seconds, in one line; empty when there was none.
+        """
+        late = counters.xruns - self._xruns
+        starved = counters.starved_frames - self._starved_frames
+        self._xruns, self._starved_frames = counters.xruns, counters.starved_frames
+        if late > 0:
+            self.count += late
+            self._say(
+                _tr(
+                    "The computer was too busy for the sound device {late} time(s): "
+                    "a larger buffer in Settings gives it more time"
+                ).format(late=late),
+                now_s,
+            )
+        if starved > 0:
+            # A gap that spans several ticks is one dropout.
+            self.count += not self._starving
+            self._say(
+                _tr("The song came too late from the disk: {ms:.0f} ms were silent").format(
+                    ms=1000.0 * starved / max(1, rate_hz)
+                ),
+                now_s,
+            )
+        self._starving = starved > 0
+        return self._reason if now_s < self._until_s else ""
+
+    def _say(self, reason: str, now_s: float) -> None:
+        self._reason, self._until_s = reason, now_s + REMEMBER_S
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("DropoutWatch", text)

@@ -1,0 +1,203 @@
+"""Starts the engine behind the open window.
+
+Importing numba, the decoders and the network library takes about a second, loading the compiled
+callback and opening the device some more: all of it on one thread, so that the window is there first
+and stays alive. The window's own heavier rooms are imported there too; their widgets are then built on
+the GUI thread at no more cost than any other.
+"""
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from app.settings import AudioSettings
+from engine.errors import CharonError, DeviceError, ModelError
+
+if TYPE_CHECKING:
+    from engine.io.device import OutputStream, StreamOpener
+    from engine.io.home import Home
+    from engine.services.playback import Playback
+
+_log = logging.getLogger(__name__)
+
+ROOMS = (
+    "app.panels.lanes",
+    "app.autosave",
+    "app.session_song",
+    "app.scan",
+    "app.models_model",
+    "app.panels.models",
+)
+"""Rooms of the window that import numpy, numba or the decoders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A running engine.
+
+    Parameters
+    ----------
+    playback : Playback
+    sound_trouble : str
+        Why it has no sound device, in one line; empty when it has one.
+    wanted : StreamOpener
+        Opens the device that the settings ask for.
+    notes : tuple of str
+        What the user should know of the start.
+    titles : mapping of str to str
+        What each model is called, without the list of its stems.
+    """
+
+    playback: "Playback"
+    sound_trouble: str
+    wanted: "StreamOpener"
+    notes: tuple[str, ...]
+    titles: Mapping[str, str]
+
+
+class EngineStart(QObject):
+    """One start at a time; may be asked again when it was refused.
+
+    Parameters
+    ----------
+    on_notice : callable
+        For the engine: given a line for the user, on any thread.
+    read_files : callable
+        Called first, on the thread of the start.
+    engine : (StreamOpener or None, Home or None)
+        Opens the output; None opens what the settings say. And where models and stems are; None is the
+        user's own.
+
+    Attributes
+    ----------
+    imported : Signal()
+        The rooms of the window can be built.
+    started : Signal(Started)
+    refused : Signal(str, bool)
+        Why there is no engine, and whether a model is what is missing.
+    """
+
+    imported = Signal()
+    started = Signal(object)
+    refused = Signal(str, bool)
+    _imported = Signal()
+    _started = Signal(object)
+    _refused = Signal(str, bool)
+
+    def __init__(
+        self,
+        on_notice: Callable[[str], None],
+        read_files: Callable[[], None],
+        engine: "tuple[StreamOpener | None, Home | None]" = (None, None),
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._on_notice = on_notice
+        self._read_files = read_files
+        self._opener, self._home = engine
+        self._thread: threading.Thread | None = None
+        self._abandoned = threading.Event()
+        queued = Qt.ConnectionType.QueuedConnection
+        self._imported.connect(self.imported, queued)
+        self._started.connect(self.started, queued)
+        self._refused.connect(self.refused, queued)
+
+    def start(self, audio: AudioSettings, model: str) -> None:
+        """Begin; does nothing while a start is under way.
+
+        Parameters
+        ----------
+        audio : AudioSettings
+            The device that is wanted.
+        model : str
+            The model that separates.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = threading.Thread(
+            target=self._run, args=(audio, model), name="engine-start", daemon=True
+        )
+        self._thread.start()
+
+    def abandon(self) -> None:
+        """The window closes: an engine that comes up after this is closed at once. Waits for it."""
+        self._abandoned.set()
+        if self._thread is not None:
+            self._thread.join(20.0)
+
+    def _run(self, audio: AudioSettings, model: str) -> None:
+        try:
+            self._read_files()
+            for room in ROOMS:
+                importlib.import_module(room)
+            self._imported.emit()
+            started = self._start(audio, model)
+        except CharonError as err:
+            _log.warning("the engine did not start: %s", err)
+            self._refused.emit(str(err), isinstance(err, ModelError))
+            return
+        except BaseException as err:
+            self._refused.emit(f"{type(err).__name__}: {err}", False)
+            raise
+        if self._abandoned.is_set():
+            started.playback.close()
+        else:
+            self._started.emit(started)
+
+    def _start(self, audio: AudioSettings, model: str) -> Started:
+        from engine.services.playback import Playback
+
+        wanted, trouble, notes = self._choose_output(audio)
+        opener = _open_nothing if trouble else wanted
+        try:
+            playback = Playback(opener, self._home, model=model, on_notice=self._on_notice)
+        except DeviceError as err:
+            # It is there and refuses (busy, another rate): everything but sound still works.
+            trouble = str(err)
+            playback = Playback(_open_nothing, self._home, model=model, on_notice=self._on_notice)
+        return Started(playback, trouble, wanted, tuple(notes), self._titles())
+
+    def _titles(self) -> dict[str, str]:
+        from engine.inference.model_store import ModelStore
+        from engine.io.home import default_home
+
+        home = self._home or default_home()
+        cards = ModelStore(home.models, home.cards).cards
+        return {name: card.title.partition(":")[0] for name, card in cards.items()}
+
+    def _choose_output(self, audio: AudioSettings) -> "tuple[StreamOpener, str, list[str]]":
+        """What to open, why that is in vain, and what the user should know."""
+        from engine.io.device import StreamRequest, find_output, portaudio_opener
+
+        if self._opener is not None:
+            return self._opener, "", []
+        device: str | None = audio.device or None
+        notes: list[str] = []
+        rate_hz, block_frames = audio.rate_hz or None, audio.block_frames
+        trouble = ""
+        try:
+            find_output(device)
+        except DeviceError as err:
+            trouble = str(err)
+            if device is not None:
+                try:
+                    chosen = find_output(None)
+                except DeviceError:
+                    pass
+                else:
+                    # The rate and buffer were chosen for the other device.
+                    device, rate_hz, block_frames, trouble = None, None, 0, ""
+                    notes.append(f"{audio.device} is not there: playing on {chosen.name}")
+        return portaudio_opener(StreamRequest(device, rate_hz, block_frames)), trouble, notes
+
+
+def _open_nothing(callback_address: int, userdata_address: int, rate_hz: int | None) -> "OutputStream":
+    """A device that makes no sound and keeps no time: songs are opened, separated, exported, not heard."""
+    from engine.io.virtual_device import VirtualOutput
+
+    return VirtualOutput(callback_address, userdata_address, rate_hz or 48_000)
