@@ -48,6 +48,39 @@ def gains_model(path: Path, gains: Sequence[float], n_frames: int | str, **metad
     )
 
 
+def slow_model(path: Path, gains: Sequence[float], n_frames: int, n_layers: int, **metadata: str) -> Path:
+    """As `gains_model`, after `n_layers` multiplications of 512 x 512 matrices that change nothing."""
+    n_stems = len(gains)
+    size = 512
+    # The chain starts from the input, so that it can be computed neither before nor in one step.
+    nodes = [
+        helper.make_node("ReduceMean", ["mix"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["matrix", "nothing"], ["m0"]),
+    ]
+    nodes += [helper.make_node("MatMul", [f"m{i}", "matrix"], [f"m{i + 1}"]) for i in range(n_layers)]
+    nodes += [
+        helper.make_node("ReduceMean", [f"m{n_layers}"], ["rest"], keepdims=0),
+        helper.make_node("Mul", ["rest", "zero"], ["none"]),
+        helper.make_node("Add", ["mix", "none"], ["same"]),
+        helper.make_node("Unsqueeze", ["same", "axis"], ["wide"]),
+        helper.make_node("Mul", ["wide", "gains"], ["stems"]),
+    ]
+    return save(
+        path,
+        nodes,
+        {"mix": (1, 2, n_frames)},
+        {"stems": (1, n_stems, 2, n_frames)},
+        {
+            "axis": np.array([1], np.int64),
+            "gains": np.array(gains, np.float32).reshape(1, n_stems, 1, 1),
+            "zero": np.zeros((), np.float32),
+            "matrix": np.eye(size, dtype=np.float32),
+        },
+        metadata,
+    )
+
+
 def nan_model(path: Path, n_frames: int) -> Path:
     """A model that returns NaN wherever its input is silent: x / 0 * 0."""
     return save(

@@ -4,18 +4,19 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from engine.errors import ModelError, ParameterError, ProviderUnavailable
+from engine.errors import JobCancelled, ModelError, ParameterError, ProviderUnavailable
 from engine.inference.cards import Segment
 from engine.inference.load import load_architecture
 from engine.inference.model_store import ModelStore
 from engine.inference.sessions import BoundSession, all_finite, choose_providers, n_threads
 from engine.units import energy_ratio_db
-from tests.inference.graphs import gains_model, nan_model
+from tests.inference.graphs import gains_model, nan_model, slow_model
 
 
 def separate(model, song, offset):
@@ -212,3 +213,23 @@ def test_all_finite_sees_one_bad_sample():
             damaged = values.copy()
             damaged.flat[at] = bad
             assert not all_finite(damaged)
+
+
+def test_a_run_is_stopped_from_another_thread_and_the_next_one_is_whole(tmp_path):
+    session = BoundSession(slow_model(tmp_path / "slow.onnx", [0.5], 4096, 150), "live")
+    session.inputs[0][:] = 1.0
+    began_s = time.perf_counter()
+    session.run()
+    whole_s = time.perf_counter() - began_s
+    session.stop()  # nothing runs: nothing is stopped, now or later
+    timer = threading.Timer(0.2 * whole_s, session.stop)
+    timer.start()
+    began_s = time.perf_counter()
+    with pytest.raises(JobCancelled):
+        session.run()
+    assert time.perf_counter() - began_s < 0.7 * whole_s
+    timer.join()
+    session.outputs[0][:] = 0.0
+    session.run()
+    assert np.allclose(session.outputs[0], 0.5)
+    assert session.notices == []

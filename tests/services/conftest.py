@@ -16,7 +16,7 @@ import soundfile
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.units import F32
-from tests.inference.graphs import gains_model, nan_model
+from tests.inference.graphs import gains_model, nan_model, slow_model
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -46,13 +46,14 @@ class Told:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Home:
-    """Models: `quarter` (vocals are the song / 4), `halves` (16 kHz inside), `not-a-number`."""
+    """Models: `quarter` (vocals are the song / 4), `halves` (16 kHz inside), `slow`, `not-a-number`."""
     folder = tmp_path_factory.mktemp("home")
     home = Home(folder)
     store = ModelStore(home.models, home.cards)
     stems = {"stems": "vocals,accompaniment", "residual_stem": "accompaniment"}
     store.add_file(gains_model(folder / "quarter.onnx", [0.25, 0.5], QUARTER_FRAMES, **stems))
     store.add_file(gains_model(folder / "halves.onnx", [0.5, 0.25], 8192, rate_hz="16000", **stems))
+    store.add_file(slow_model(folder / "slow.onnx", [0.25, 0.5], 2 * 44_100, 100, **stems))
     store.add_file(nan_model(folder / "not-a-number.onnx", QUARTER_FRAMES))
     return home
 

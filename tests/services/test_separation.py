@@ -78,10 +78,42 @@ def test_segments_follow_the_play_head(home, tmp_path):
     assert order[0].start_frame <= 6 * 44_100 < order[0].stop_frame
     ahead = [s.index for s in order[:4]]
     assert ahead == list(range(ahead[0], ahead[0] + 4))
-    # One segment was in the network already when the head jumped.
-    assert order[11].start_frame <= 44_100 < order[11].stop_frame
+    # One segment may have been through the network already when the head jumped.
+    assert any(s.start_frame <= 44_100 < s.stop_frame for s in order[10:12])
     assert sorted(s.index for s in order) == list(range(total))
     assert [s.n_done for s in order] == list(range(1, total + 1))
+
+
+def test_a_jump_gives_up_the_segment_in_the_network(home, tmp_path):
+    song = write_song(tmp_path / "song.wav", noise(44_100 * 24))
+    with (
+        Separator("slow", home=home, stems=StemStore(tmp_path / "store")) as separator,
+        separator.separate_file(song) as separation,
+    ):
+        heads = [0]
+        segments = separation.segments(lambda: heads[-1])
+        began = [next(segments).index, next(segments).index]
+        heads.append(18 * 44_100)
+        # The third was in the network; had it not been given up, it would come first.
+        wanted = next(segments)
+        order = [*began, wanted.index, *(s.index for s in segments)]
+    assert wanted.start_frame <= heads[-1] < wanted.stop_frame
+    assert sorted(order) == list(range(wanted.n_total))
+
+
+def test_an_interruption_ends_the_run_at_once_and_keeps_what_is_finished(home, tmp_path):
+    song = write_song(tmp_path / "song.wav", noise(44_100 * 20))
+    with Separator("slow", home=home, stems=StemStore(tmp_path / "store")) as separator:
+        with separator.separate_file(song) as separation:
+            asked = []
+            segments = separation.segments(interrupted=lambda: len(asked) > 0)
+            next(segments)
+            asked.append(True)
+            assert list(segments) == []
+        with separator.separate_file(song) as separation:
+            assert separation.resumed_segments == 1
+            separation.decode()
+            assert separation.store.total_frames == 44_100 * 20
 
 
 def test_the_original_lane_grows_before_any_segment_is_asked_for_twice(home, tmp_path):
