@@ -26,7 +26,7 @@ from app.speeds import Measured, MeasuredSpeeds
 from app.theme import lane_title
 from engine.inference.cards import ModelCard
 from engine.inference.model_store import ModelStore
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

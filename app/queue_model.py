@@ -19,7 +19,7 @@ from PySide6.QtCore import (
 )
 
 from app.jobs import JobPool, Task
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

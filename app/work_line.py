@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.services.song_jobs import SongJob
+    from engine.services.song_job import SongJob
 from PySide6.QtCore import QObject
 
 from app.status_line import StatusLine

@@ -50,7 +50,7 @@ from app.panels.queue_row import (
 )
 from app.queue_model import QueueModel, QueueRole
 from app.theme import font, icon, tokens
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 
 
 class QueuePanel(QWidget):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.queue_model import QueueRole
 from app.theme import font, paint_icon, tokens
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 
 Index = QModelIndex | QPersistentModelIndex
 

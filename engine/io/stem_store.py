@@ -101,6 +101,10 @@ class StemStore:
                 raise
         return store
 
+    def used_bytes(self) -> int:
+        """Disk space that all songs take."""
+        return sum(_size_bytes(folder) for folder in self._songs())
+
     def evict(self, keep_bytes: int | None = None) -> list[Path]:
         """Remove the least recently opened songs until the rest fits.
 
@@ -170,7 +174,7 @@ class StemStore:
         self.evict(max(0, self.limit_bytes - need_bytes))
         free_bytes = _free_bytes(self.folder)
         if free_bytes < need_bytes:
-            room_bytes = sum(_size_bytes(song) for song in self._songs())
+            room_bytes = self.used_bytes()
             self.evict(max(0, room_bytes - (need_bytes - free_bytes)))
             free_bytes = _free_bytes(self.folder)
         if free_bytes < need_bytes:

@@ -34,7 +34,8 @@ from engine.realtime.layout import (
 from engine.realtime.memory import Counters, EngineMemory, Meters
 from engine.services.feeder import Feeder, warm_feeder
 from engine.services.output import DeviceEvent, Output
-from engine.services.song_jobs import SongJob, SongJobs
+from engine.services.song_job import SongJob
+from engine.services.song_jobs import SongJobs
 from engine.services.worker import SeparationWorker
 from engine.units import frames_to_s, s_to_frames
 

@@ -7,66 +7,18 @@ goes back in line, and a song that failed does not hold up the next. Called by p
 
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import CharonError
 from engine.io.song_store import Progress, SongStore
+from engine.services.song_job import JobState, SongJob
 from engine.services.worker import SeparationWorker
 from engine.units import frames_to_s
 
 MIN_MEASURED_S = 0.5
 """A speed is stated after this long: before, it says more about the start than about the song."""
-
-
-class JobState(StrEnum):
-    """Where a song stands."""
-
-    WAITING = "waiting"
-    SEPARATING = "separating"
-    READY = "ready"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class SongJob:
-    """One song in line.
-
-    Parameters
-    ----------
-    path : Path
-        The song.
-    state : JobState
-    segments_done, segments_total : int
-        Total is 0 until the song is decoded.
-    speed : float or None
-        Seconds of song separated in a second, in this run; None before that can be said.
-    seconds_left : float or None
-        At that speed.
-    message : str
-        Why it failed, in one line.
-    warnings : tuple of str
-        What the user should know though it went on, such as a song that is cut off.
-    provider : str
-        What ran the network ("stored" when nothing had to run); empty until it is done.
-    folder : Path or None
-        Its folder in the stem store, as soon as there is one.
-    """
-
-    path: Path
-    state: JobState = JobState.WAITING
-    segments_done: int = 0
-    segments_total: int = 0
-    speed: float | None = None
-    seconds_left: float | None = None
-    message: str = ""
-    warnings: tuple[str, ...] = ()
-    provider: str = ""
-    folder: Path | None = None
 
 
 class _Watch:
@@ -250,5 +202,3 @@ class SongJobs:
     def _publish(self) -> None:
         self._snapshot = tuple(self._jobs)
 
-
-__all__: Sequence[str] = ("JobState", "SongJob", "SongJobs")

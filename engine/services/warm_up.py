@@ -16,6 +16,7 @@ from engine.io.stem_store import StemStore
 from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
 from engine.services.feeder import warm_feeder
+from engine.services.peaks import warm_peaks
 from engine.services.separation import DEFAULT_MODEL, Separator
 
 WARM_UP_S = 0.5
@@ -24,7 +25,7 @@ RATES_HZ = (44_100, 48_000)
 
 
 def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
-    """Compile the callback and the feeder, and separate half a second of noise at two rates.
+    """Compile the callback, the feeder and the peaks, and separate half a second of noise at two rates.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
     """
     compile_callback()
     warm_feeder(EngineMemory())
+    warm_peaks()
     home = home or default_home()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from app.jobs import JobPool
 from app.panels.queue import QueuePanel
 from app.panels.queue_row import button_rects
 from app.queue_model import QueueModel, QueueRole, duration_text, speed_text
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 
 FISHIN = Path("/music/Let's Go Fishin'.flac")
 VIBE = Path("/music/Vibe Ace.mp3")

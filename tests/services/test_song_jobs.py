@@ -12,7 +12,7 @@ from engine.io.device import OutputStream
 from engine.io.home import Home
 from engine.io.virtual_device import VirtualOutput
 from engine.services.playback import Playback
-from engine.services.song_jobs import JobState, SongJob
+from engine.services.song_job import JobState, SongJob
 from tests.services.conftest import noise, write_song
 
 
