@@ -15,7 +15,6 @@ import traceback
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,6 +22,7 @@ from PySide6.QtCore import (
     QCoreApplication,
     QMessageLogContext,
     QObject,
+    Qt,
     QtMsgType,
     Signal,
     qInstallMessageHandler,
@@ -87,8 +87,8 @@ class CrashWatch(QObject):
         self._logged: Counter[str] = Counter()
         self._shown: set[str] = set()
         self._dialog: CrashDialog | None = None
-        # Queued to the GUI thread when the error was on another one.
-        self._arrived.connect(self._show)
+        # Always queued: to the GUI thread, and out of whatever failed (a paint event, a destructor).
+        self._arrived.connect(self._show, Qt.ConnectionType.QueuedConnection)
         self._hooks: tuple[Any, Any, Any] | None = (
             sys.excepthook,
             threading.excepthook,
@@ -146,7 +146,7 @@ class CrashWatch(QObject):
             frames = traceback.extract_tb(trace)
             place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else thread
             text = "".join(traceback.format_exception(error)).rstrip()
-            line = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+            line = " ".join("".join(traceback.format_exception_only(error)).split())
             self._take(Report(f"{type(error).__name__} {place}", line, f"In thread {thread}\n{text}"))
 
     def _on_qt_message(self, kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
@@ -212,6 +212,9 @@ def watch_for_crashes() -> CrashWatch:
 
 def describe_machine() -> str:
     """What whoever reads a report needs to know first, in one line."""
+    # Not above: it takes 60 ms, and the hooks are set before the window is there.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         charon = version("charon")
     except PackageNotFoundError:

@@ -79,12 +79,12 @@ class AudioPage(SettingsPage):
         self.add_row(
             self.tr("&Rate"),
             self._rate,
-            self.tr("Songs of another rate are converted. The device's own rate costs nothing."),
+            self.tr("Songs of another rate are converted as they play."),
         )
         self.add_row(
             self.tr("&Buffer"),
             self._block,
-            self.tr("Smaller answers faster; larger is safer when the engine light shows dropouts."),
+            self.tr("Smaller answers faster, larger is safer against dropouts."),
         )
         self._tone = QPushButton(self.tr("Play test tone"), self)
         self._tone.setIcon(icon("tone"))
@@ -126,7 +126,7 @@ class AudioPage(SettingsPage):
             self._found.setText(self.tr("No output was found: connect one and look again."))
         else:
             self._found.setText(
-                self.tr("1 output here.") if count == 1 else self.tr("{} outputs here.").format(count)
+                self.tr("1 output found.") if count == 1 else self.tr("{} outputs found.").format(count)
             )
         self._fill()
 
@@ -184,6 +184,7 @@ class AudioPage(SettingsPage):
 
     def _play_tone(self, on: bool) -> None:
         self._tone.setText(self.tr("Stop test tone") if on else self.tr("Play test tone"))
+        self._tone.setIcon(icon("tone", tokens().window if on else None))
         if on:
             self._tone_end.start()
         else:

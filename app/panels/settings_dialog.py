@@ -140,7 +140,8 @@ class SettingsDialog(QDialog):
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setContentsMargins(28, 12, 28, 20)
+        # The flat button's own padding brings its text under the labels.
+        row.setContentsMargins(12, 12, 28, 20)
         row.setSpacing(8)
         restore = QPushButton(self.tr("Restore defaults"), self)
         restore.setProperty("kind", "flat")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QFileDialog,
     QLabel,
     QLineEdit,
@@ -20,6 +19,9 @@ from app.live_settings import LiveSettings
 from app.panels.settings_form import Choice, SettingsPage
 from app.settings import ExportSettings, StemSettings, WindowSettings
 from app.theme import icon
+
+LIMITS_GB = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+"""A four-minute song in four stems takes 0.4 GB."""
 
 
 class StemsPage(SettingsPage):
@@ -52,15 +54,10 @@ class StemsPage(SettingsPage):
         self.add_row(
             self.tr("&Model"),
             self._model,
-            self.tr("Separates the songs that are opened from now on. More in the Models panel."),
+            self.tr("Separates the songs that you open from now on."),
         )
-        self._limit = QDoubleSpinBox(self)
-        self._limit.setRange(1.0, 10_000.0)
-        self._limit.setDecimals(0)
-        self._limit.setSingleStep(5.0)
-        self._limit.setSuffix(self.tr(" GB"))
-        self._limit.setKeyboardTracking(False)
-        self._limit.valueChanged.connect(self._set_limit)
+        self._limit = Choice(self)
+        self._limit.activated.connect(lambda: live.change("stems", limit_gb=self._limit.currentData()))
         self._empty = QPushButton(icon("remove"), self.tr("Empty…"), self)
         self._empty.setAutoDefault(False)
         self._empty.setAccessibleName(self.tr("Empty the stem store"))
@@ -97,13 +94,8 @@ class StemsPage(SettingsPage):
         if stems.model not in dict(models):
             models = [*models, (stems.model, stems.model)]
         self._model.offer(models, stems.model)
-        if self._limit.value() != stems.limit_gb:
-            self._limit.blockSignals(True)
-            self._limit.setValue(stems.limit_gb)
-            self._limit.blockSignals(False)
-
-    def _set_limit(self, limit_gb: float) -> None:
-        self._live.change("stems", limit_gb=limit_gb)
+        sizes = sorted({*LIMITS_GB, stems.limit_gb})
+        self._limit.offer([(gb, self.tr("{:g} GB").format(gb)) for gb in sizes], stems.limit_gb)
 
     def _ask(self) -> None:
         box = QMessageBox(
@@ -149,7 +141,7 @@ class ExportPage(SettingsPage):
         self.add_row(
             self.tr("&Bits"),
             self._bits,
-            self.tr("24 bits are enough for any ear; 32-bit float keeps peaks above full scale."),
+            self.tr("24 bits suit any ear; 32-bit float keeps peaks above full scale."),
         )
         self._folder = QLineEdit(self)
         self._folder.setReadOnly(True)
@@ -225,7 +217,7 @@ class LookPage(SettingsPage):
         self.add_row(
             self.tr("&Motion"),
             self._motion,
-            self.tr("Transitions of the window. The play-head and the meters always move."),
+            self.tr("Of menus and panels. Play-head and meters always move."),
         )
         live.changed.connect(self._follow)
         self._fill()
