@@ -94,6 +94,7 @@ class AudioPage(SettingsPage):
         self._tone.setToolTip(self.tr("A soft tone for a few seconds, to hear that the device plays"))
         self._tone.toggled.connect(self._play_tone)
         self._state = QLabel(self)
+        self._state.setWordWrap(True)
         self._dot = QLabel(self)
         now = QWidget(self)
         row = QHBoxLayout(now)

@@ -72,11 +72,9 @@ class StemsPage(SettingsPage):
 
     def show_bytes(self, used_bytes: int | None) -> None:
         """Say how much the separated songs take; None while it is not known."""
-        rule = self.tr(
-            "Separated songs are kept, so that they open at once. Those not used longest go first."
-        )
+        rule = self.tr("Songs not opened for longest make room.")
         if used_bytes is not None:
-            rule = self.tr("{:.1f} GB used. ").format(used_bytes / 1000**3) + rule
+            rule = self.tr("{:.1f} GB used. {}").format(used_bytes / 1000**3, rule)
         self._used.setText(rule)
         self._empty.setEnabled(used_bytes != 0)
 
