@@ -166,6 +166,8 @@ class Desktop(QObject):
 
     def _connect_queue(self) -> None:
         panel, bridge = self.queue_panel, self.bridge
+        self.mixer.stems_changed.connect(lambda: self.queue.set_n_stems(len(self.mixer.stems)))
+        self.window.dragged.connect(panel.set_drop_hint)
         panel.play_wanted.connect(bridge.play_song)
         panel.cancel_wanted.connect(bridge.cancel)
         panel.retry_wanted.connect(bridge.retry)

@@ -127,6 +127,7 @@ class Rooms(QObject):
             rate_hz=tick.song_rate_hz,
             duration_s=tick.duration_s,
             mixer=desktop.mixer,
+            home=self._home,
         )
         export = desktop.settings.current.export
         choice = ExportChoice(export.container, export.bits, export.folder)

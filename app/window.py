@@ -52,6 +52,8 @@ class Window(QMainWindow):
         Seconds, from keys that nothing with focus wanted.
     song_wanted : Signal(Path)
         One of the recent songs.
+    dragged : Signal(bool)
+        Files are over the window, or no longer.
     closing : Signal()
         The user closes the window; everything is still there.
     """
@@ -59,6 +61,7 @@ class Window(QMainWindow):
     dropped = Signal(list, bool)
     seek_by_wanted = Signal(float)
     song_wanted = Signal(object)
+    dragged = Signal(bool)
     closing = Signal()
 
     def __init__(self, transport: QWidget, edits: Edits) -> None:
@@ -271,7 +274,7 @@ class Window(QMainWindow):
         """Take files and folders."""
         if _files(event.mimeData()):
             event.acceptProposedAction()
-            self.empty.set_lit(True)
+            self._light(True)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Take them anywhere."""
@@ -280,11 +283,15 @@ class Window(QMainWindow):
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Look as before."""
         super().dragLeaveEvent(event)
-        self.empty.set_lit(False)
+        self._light(False)
+
+    def _light(self, lit: bool) -> None:
+        self.empty.set_lit(lit)
+        self.dragged.emit(lit)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Hand on what was dropped."""
-        self.empty.set_lit(False)
+        self._light(False)
         paths = _files(event.mimeData())
         if not paths:
             return

@@ -4,13 +4,11 @@ GUI thread; told by the bridge's snapshots of the queue.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from engine.services.song_job import SongJob
 from PySide6.QtCore import QObject
 
 from app.status_line import StatusLine
+from engine.services.song_job import JobState, SongJob
 
 STORED = "stored"
 """What the engine names as provider when all stems were there already."""
@@ -38,10 +36,10 @@ class WorkLine(QObject):
         self._provider, self._speed = "", None
         self._show()
 
-    def show_jobs(self, jobs: "Sequence[SongJob]") -> None:
+    def show_jobs(self, jobs: Sequence[SongJob]) -> None:
         """Take the newest speed and provider from the queue; they stay when the work is done."""
         for job in jobs:
-            if job.speed is not None and job.state in ("separating", "ready"):
+            if job.speed is not None and job.state in (JobState.SEPARATING, JobState.READY):
                 self._speed = job.speed
             if job.provider and job.provider != STORED:
                 self._provider = job.provider
