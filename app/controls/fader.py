@@ -32,9 +32,9 @@ def db_of_fraction(fraction: float) -> float:
 def db_text(gain_db: float) -> str:
     """A gain with its unit; the lowest step is silence."""
     if gain_db <= MIN_GAIN_DB:
-        return "-\N{INFINITY} dB"
+        return "\N{MINUS SIGN}\N{INFINITY} dB"
     # No sign on a zero, whichever side it was rounded from.
-    return f"{round(gain_db, 1) + 0.0:.1f} dB"
+    return f"{round(gain_db, 1) + 0.0:.1f} dB".replace("-", "\N{MINUS SIGN}")
 
 
 def parse_db(text: str) -> float | None:
@@ -109,9 +109,11 @@ class Fader(Slide):
             painter.drawLine(QPointF(unity_x, y), QPointF(unity_x, y + 2))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.line)
-        painter.drawRoundedRect(groove, 2, 2)
+        # On to the edges, under half a knob: so that it begins where its neighbours do.
+        line = QRectF(0, groove.top(), self.width(), groove.height())
+        painter.drawRoundedRect(line, 2, 2)
         painter.setBrush(mixed(look.line, self._colour, 0.35) if self._muffled else self._colour)
-        painter.drawRoundedRect(QRectF(groove.topLeft(), QPointF(knob.x(), groove.bottom())), 2, 2)
+        painter.drawRoundedRect(QRectF(line.topLeft(), QPointF(knob.x(), line.bottom())), 2, 2)
         if self.lifted:
             painter.setBrush(QColor(look.text.red(), look.text.green(), look.text.blue(), 40))
             painter.drawEllipse(knob, KNOB_PX / 2 + 3, KNOB_PX / 2 + 3)

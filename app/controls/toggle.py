@@ -48,8 +48,8 @@ class Toggle(QAbstractButton):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """26 by 20, as drawn."""
-        return QSize(26, 20)
+        """24 by 20."""
+        return QSize(24, 20)
 
     def nextCheckState(self) -> None:
         """Leave the state alone: whoever hears the wish sets it."""

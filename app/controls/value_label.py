@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from app.controls.focus import PRESSING_KEYS, claims_key, draw_focus
 from app.theme import font, tokens
 
-_MARGIN_PX = 4
+_LEFT_PX, _RIGHT_PX = 4, 2
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class ValueLabel(QWidget):
@@ -46,7 +47,7 @@ class ValueLabel(QWidget):
         self._colour: QColor | None = None
         self._return_to: QWidget | None = None
         self.setFont(font(tokens().text_small_px, tabular=True))
-        self._width = round(QFontMetricsF(self.font()).horizontalAdvance(widest) + 2 * _MARGIN_PX + 0.5)
+        self._width = round(QFontMetricsF(self.font()).horizontalAdvance(widest) + _LEFT_PX + _RIGHT_PX + 0.5)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -57,7 +58,6 @@ class ValueLabel(QWidget):
         self._field.setProperty("class", "inline")
         self._field.hide()
         self._field.installEventFilter(self)
-        self._field.returnPressed.connect(self._commit)
         self._field.textEdited.connect(lambda: self._mark(invalid=False))
 
     @property
@@ -118,7 +118,7 @@ class ValueLabel(QWidget):
             painter.drawRoundedRect(QRectF(self.rect()), look.radius_small_px, look.radius_small_px)
         painter.setFont(self.font())
         painter.setPen(self._colour or look.dim)
-        place = self.rect().adjusted(_MARGIN_PX, 0, -_MARGIN_PX, 0)
+        place = self.rect().adjusted(_LEFT_PX, 0, -_RIGHT_PX, 0)
         painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.text)
         draw_focus(painter, self, look.radius_small_px)
 
@@ -142,12 +142,12 @@ class ValueLabel(QWidget):
             event.ignore()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Escape leaves the field as it was; so does a number that is none when the focus goes."""
+        """Enter takes the number, Escape does not; nor is one taken that is none when the focus goes."""
         if watched is self._field and self._field.isVisible():
-            if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            # Neither key may go on to the label, to shortcuts or to a dialog around the field.
+            if isinstance(event, QKeyEvent) and event.key() in (*_ENTER, Qt.Key.Key_Escape):
                 if event.type() == QEvent.Type.KeyPress:
-                    self._close(focus=True)
-                # Nor may Escape reach a shortcut or close a dialog around the field.
+                    self._commit() if event.key() in _ENTER else self._close(focus=True)
                 event.accept()
                 return True
             if event.type() == QEvent.Type.FocusOut:

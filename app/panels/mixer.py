@@ -25,7 +25,7 @@ MAX_ROWS_PX = 92
 MIN_ORIGINAL_PX = 68
 _BAR_PX = 4
 """The stripe in the lane's colour at the left of its head."""
-_WIDEST_DB = "-88.8 dB"
+_WIDEST_DB = "\N{MINUS SIGN}88.8 dB"
 
 
 class LaneHead(QWidget):
@@ -120,8 +120,8 @@ class LaneHead(QWidget):
         rows.addStretch(1)
         rows.addLayout(third)
         whole = QHBoxLayout(self)
-        whole.setContentsMargins(_BAR_PX + 14, 10, 10, 10)
-        whole.setSpacing(10)
+        whole.setContentsMargins(_BAR_PX + 14, 10, 8, 10)
+        whole.setSpacing(8)
         whole.addWidget(block, 1)
         whole.addWidget(self.meter)
 
@@ -221,7 +221,7 @@ class OriginalHead(QWidget):
         words.addWidget(self.note)
         words.addStretch(1)
         whole = QHBoxLayout(self)
-        whole.setContentsMargins(_BAR_PX + 14, 10, 10, 10)
+        whole.setContentsMargins(_BAR_PX + 14, 10, 8, 10)
         whole.setSpacing(8)
         whole.addLayout(words, 1)
         whole.addWidget(self.meter)
@@ -266,7 +266,7 @@ class MasterStrip(QWidget):
         whole.setSpacing(4)
         whole.addWidget(self.meter)
         whole.addLayout(below)
-        self.setFixedWidth(190)
+        self.setFixedWidth(184)
         words = (
             (
                 self.meter,

@@ -4,7 +4,7 @@ GUI thread only. It asks by signals (the bridge does) and shows the ticks it is 
 """
 
 from PySide6.QtCore import QElapsedTimer, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.controls.engine_light import EngineLight
@@ -17,6 +17,7 @@ from app.theme import font, icon, tokens
 from app.tick import Tick
 
 BAR_HEIGHT_PX = 64
+_NAMED_FROM_PX = 1100
 
 
 def clock_text(seconds: float, *, tenths: bool = False) -> str:
@@ -93,6 +94,11 @@ class TransportBar(QWidget):
         if _words(before) != _words(tick):
             self._show(tick)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave our own name out where the song's would not fit."""
+        super().resizeEvent(event)
+        self.name.setVisible(self.width() >= _NAMED_FROM_PX)
+
     def _lay_out(self) -> None:
         song = QVBoxLayout()
         song.setSpacing(2)
@@ -111,7 +117,7 @@ class TransportBar(QWidget):
         whole.addLayout(buttons)
         whole.addWidget(self.position)
         whole.addLayout(song, 1)
-        whole.addWidget(self.master)
+        whole.addWidget(self.master, 0, Qt.AlignmentFlag.AlignVCenter)
         whole.addWidget(self.light)
 
     def _name_controls(self) -> None:
