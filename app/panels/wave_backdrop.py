@@ -7,6 +7,7 @@ Waveforms are filled by compiled loops straight into the picture's pixels; every
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class _Look:
     first_column: int
     frames_per_column: float
     end_column: int
-    peaks_id: int
+    peaks: "LanePeaks | None"
     version: int
     is_silenced: bool
 
@@ -110,7 +111,7 @@ class Backdrop:
             look = self._look(row, scene, shown)
             if self._looks.get(row.lane) != look:
                 self._looks[row.lane] = look
-                self._draw_row(look, scene)
+                self._draw_row(look)
         ruler = (scene.view.start_s, scene.view.span_s, scene.view.duration_s)
         if ruler != self._ruler:
             self._ruler = ruler
@@ -144,18 +145,17 @@ class Backdrop:
         )
 
     def _look(self, row: Row, scene: Scene, shown: tuple[int, float, int]) -> _Look:
-        peaks = scene.peaks
-        known = peaks is not None and row.lane in peaks.lanes
+        peaks = scene.peaks if scene.peaks is not None and row.lane in scene.peaks.lanes else None
         return _Look(
             row,
             scene.scroll_px,
             *shown,
-            id(peaks) if known else 0,
-            peaks.version if known and peaks is not None else 0,
+            peaks,
+            0 if peaks is None else peaks.version,
             row.lane in scene.silenced,
         )
 
-    def _draw_row(self, look: _Look, scene: Scene) -> None:
+    def _draw_row(self, look: _Look) -> None:
         ratio = self.image.devicePixelRatio()
         top = round((look.row.top_px - look.scroll_px) * ratio)
         bottom = round((look.row.top_px + look.row.height_px - look.scroll_px) * ratio)
@@ -163,41 +163,43 @@ class Backdrop:
         first, stop = max(top, ruler), min(bottom, self._pixels.shape[0])
         if stop <= first:
             return
-        shades = _shades(theme.tokens().lane_colour(look.row.lane), bottom - top, look, ratio)
         width = self._pixels.shape[1]
-        if look.peaks_id and scene.peaks is not None:
+        inset = min(round(_INSET_PX * ratio), max(0, (bottom - top) // 2 - 1))
+        colour = theme.tokens().lane_colour(look.row.lane)
+        body, core = _shades(colour.name(), bottom - top - 2 * inset, look.is_silenced)
+        if look.peaks is not None:
             whole = first == top and stop == bottom
             drawn = self._pixels[top:bottom] if whole else np.empty((bottom - top, width), np.uint32)
-            body, core, inset = shades
             drawn[:inset] = drawn[len(drawn) - inset :] = body[-1]
             shape = drawn[inset : len(drawn) - inset]
             view = (look.first_column, look.frames_per_column)
-            scene.peaks.draw(look.row.lane, view, _CURVE, (body, core), shape)
+            look.peaks.draw(look.row.lane, view, _CURVE, (body, core), shape)
             if not whole:
                 self._pixels[first:stop] = drawn[first - top : stop - top]
         else:
-            self._pixels[first:stop] = shades[0][-1]
-        self._hatch(look, scene, QRectF(0, first, width, stop - first), QRectF(0, top, width, bottom - top))
+            self._pixels[first:stop] = body[-1]
+        self._hatch(look, QRectF(0, first, width, stop - first), QRectF(0, top, width, bottom - top))
 
-    def _hatch(self, look: _Look, scene: Scene, clip: QRectF, row: QRectF) -> None:
-        """Cover what is not there yet, and end the song; in device pixels."""
+    def _hatch(self, look: _Look, clip: QRectF, row: QRectF) -> None:
+        """Cover what is not there yet, and what is behind the song's end; in device pixels."""
+        gaps = _gaps(look, row.width())
+        after = look.end_column - look.first_column
+        if not gaps and after >= row.width():
+            return
         ratio = self.image.devicePixelRatio()
         inset = _INSET_PX * ratio
-        area = row.adjusted(0, inset, 0, -inset)
-        gaps = _gaps(look, scene.peaks, row.width())
-        after = look.end_column - look.first_column
+        brush = _hatch_brush(
+            theme.tokens().lane_colour(look.row.lane).name(), round(_HATCH_PX * ratio), ratio
+        )
         painter = QPainter(self.image)
         painter.scale(1 / ratio, 1 / ratio)
         painter.setClipRect(clip)
-        ground = _row_ground()
-        brush = _hatch_brush(theme.tokens().lane_colour(look.row.lane), ratio)
         painter.setBrushOrigin(QPointF(-look.first_column % round(_HATCH_PX * ratio), row.top()))
         for start, stop in gaps:
-            strip = QRectF(start, area.top(), stop - start, area.height())
-            painter.fillRect(strip.adjusted(0, -inset, 0, inset), ground)
-            painter.fillRect(strip, brush)
+            painter.fillRect(QRectF(start, row.top(), stop - start, row.height()), _row_ground())
+            painter.fillRect(QRectF(start, row.top() + inset, stop - start, row.height() - 2 * inset), brush)
         if after < row.width():
-            painter.fillRect(QRectF(after, row.top(), row.width() - after, row.height()), ground)
+            painter.fillRect(QRectF(after, row.top(), row.width() - after, row.height()), _row_ground())
         painter.end()
 
     def _draw_ruler(self, view: TimeView) -> None:
@@ -224,26 +226,23 @@ def _row_ground() -> QColor:
     return theme.mixed(look.window, look.panel, 0.5)
 
 
-def _shades(colour: QColor, height: int, look: _Look, ratio: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Colours of a waveform's pixel rows: the shape's (the ground last), its core's, and the inset.
+@lru_cache(maxsize=32)
+def _shades(colour_name: str, n: int, is_silenced: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Colours of the `n` pixel rows of a waveform: the shape's (the ground last), and its core's.
 
     The core is the lane's own colour, a little lighter at the middle; the shape around it is the colour
     sunk into the ground, more so the farther from the core, so that single peaks stay quiet.
     """
-    ground = _row_ground()
-    inset = min(round(_INSET_PX * ratio), max(0, height // 2 - 1))
-    n = height - 2 * inset
+    colour, ground = QColor(colour_name), _row_ground()
     away = np.abs(np.arange(n) + 0.5 - n / 2) / (n / 2)
-    share = 0.62 - 0.14 * away
-    core_share = 1.0 - 0.12 * away
-    if look.is_silenced:
-        colour = QColor.fromHsvF(max(colour.hsvHueF(), 0.0), colour.hsvSaturationF() * 0.75, colour.valueF())
+    share, core_share = 0.62 - 0.14 * away, 1.0 - 0.12 * away
+    if is_silenced:
         share, core_share = share * 0.3, core_share * 0.34
     over = np.array([colour.red(), colour.green(), colour.blue()], np.float64)
     under = np.array([ground.red(), ground.green(), ground.blue()], np.float64)
     body = _packed(under + (over - under) * share[:, None])
     core = _packed(under + (over - under) * core_share[:, None])
-    return np.append(body, _packed(under[None])), core, inset
+    return np.append(body, _packed(under[None])), core
 
 
 def _packed(rgb: np.ndarray) -> np.ndarray:
@@ -251,10 +250,10 @@ def _packed(rgb: np.ndarray) -> np.ndarray:
     return np.uint32(0xFF000000) | values[:, 0] << 16 | values[:, 1] << 8 | values[:, 2]
 
 
-def _gaps(look: _Look, peaks: "LanePeaks | None", width: float) -> list[tuple[float, float]]:
+def _gaps(look: _Look, width: float) -> list[tuple[float, float]]:
     """Stretches of a row without a waveform, in columns of the picture."""
     end = min(width, look.end_column - look.first_column)
-    spans = peaks.ready_spans(look.row.lane) if look.peaks_id and peaks is not None else ()
+    spans = () if look.peaks is None else look.peaks.ready_spans(look.row.lane)
     gaps: list[tuple[float, float]] = []
     at = 0.0
     for start_frame, stop_frame in spans:
@@ -267,14 +266,14 @@ def _gaps(look: _Look, peaks: "LanePeaks | None", width: float) -> list[tuple[fl
     return [(start, stop) for start, stop in gaps if stop > max(start, 0.0)]
 
 
-def _hatch_brush(colour: QColor, ratio: float) -> QBrush:
-    """Thin slanted lines in a lane's colour; the tile repeats without a seam."""
-    size = max(1, round(_HATCH_PX * ratio))
+@lru_cache(maxsize=16)
+def _hatch_brush(colour_name: str, size: int, ratio: float) -> QBrush:
+    """Thin slanted lines in a lane's colour; the tile of `size` pixels repeats without a seam."""
     tile = QPixmap(size, size)
     tile.fill(Qt.GlobalColor.transparent)
     painter = QPainter(tile)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(theme.mixed(_row_ground(), colour, 0.22), ratio))
+    painter.setPen(QPen(theme.mixed(_row_ground(), QColor(colour_name), 0.3), ratio))
     for offset in (-size, 0, size):
         painter.drawLine(QPointF(offset - 1, size + 1), QPointF(offset + size + 1, -1))
     painter.end()

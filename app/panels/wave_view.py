@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -33,6 +33,9 @@ from app.panels.wave_backdrop import RULER_PX, Backdrop, Row, Scene
 from app.panels.wave_loop import LoopGrip, LoopMouse
 from app.panels.wave_overlay import HALF_HEAD_PX, paint_focus, paint_hover, paint_loop, paint_playhead
 from app.tick import Tick
+
+if TYPE_CHECKING:
+    from engine.services.peaks import LanePeaks
 
 SEEK_STEP_S, SEEK_FINE_S = 5.0, 1.0
 _ZOOM_A_NOTCH = 1.25
@@ -160,6 +163,11 @@ class WaveView(QWidget):
                 self._glide_on()
 
     @property
+    def peaks(self) -> "LanePeaks | None":
+        """Of the song that is shown, once they are open."""
+        return self._source.peaks
+
+    @property
     def position_s(self) -> float:
         """Where the play-head stands."""
         return self._position_s
@@ -180,6 +188,16 @@ class WaveView(QWidget):
         left = math.floor(x - half_px)
         self.update(QRect(left, 0, math.ceil(x + half_px) - left + 1, self.height()))
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Where the lanes lie."""
+        return self._rows
+
+    @property
+    def scroll_px(self) -> int:
+        """How far the rows are scrolled up."""
+        return self._scroll_px
+
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Which lanes are shown, and where."""
         self._rows = tuple(rows)
@@ -187,8 +205,10 @@ class WaveView(QWidget):
 
     def set_silenced(self, lanes: Iterable[str]) -> None:
         """Which lanes are drawn faint because they are not heard."""
-        self._silenced = frozenset(lanes)
-        self.update()
+        silenced = frozenset(lanes)
+        if silenced != self._silenced:
+            self._silenced = silenced
+            self.update()
 
     def set_scroll(self, scroll_px: int) -> None:
         """How far the rows are scrolled up under the ruler."""

@@ -64,11 +64,11 @@ class LanePeaks:
     def __init__(self, folder: Path) -> None:
         warm_peaks()
         self._store = SongStore.attach(folder)
-        self._file = PeakFile(folder, self._store.manifest)
         self.lanes = self._store.manifest.lanes
         self.rate_hz = self._store.rate_hz
         self.version = 1
         self._files = [self._store.open_lane(name) for name in self.lanes]
+        self._file = PeakFile(folder, self._store.manifest)
         self._levels = self._all_levels()
         self._spans: tuple[Spans, Spans] = ((), ())
         self._publish()

@@ -148,7 +148,7 @@ def test_peaks_that_cannot_be_trusted_are_measured_again(finished, harm, monkeyp
         # As after a power cut: written, but by a machine that never said that it was flushed.
         left_open = peak_file.PeakFile(finished, peaks_room.SongStore.attach(finished).manifest)
         monkeypatch.setattr(peak_file, "boot_identity", lambda: 12345)
-        assert not left_open.in_memory
+        left_open._file.close()
     assert measured_at_once(finished) == 0
     after = measure(finished)
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))

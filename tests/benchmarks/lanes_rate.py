@@ -1,0 +1,197 @@
+"""How long a frame of the lanes takes to paint while a ten-minute song plays.
+
+    python -m tests.benchmarks.lanes_rate [--seconds 5] [--scale 1] [--width 1040] [--height 620]
+
+Makes a store of a ten-minute song in five lanes (noise with a beat, written by the store's own writer),
+shows it in a real window of the current platform, and moves the play-head by the clock, sixty times a
+second: once with the whole song in view and once zoomed in to eight seconds, where pages turn. Prints one
+JSON object: for each view milliseconds of painting a frame (the tick and the paint it asks for: median,
+99th percentile, worst), the share of the window's pixels that is repainted, the rate that was reached
+and the longest time between two frames. `pages` counts turned pages, which repaint everything.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app import theme
+from app.edits import Edits
+from app.loop_state import LoopState
+from app.mixer_state import MixerState
+from app.panels.lanes import LanesPanel
+from app.tick import Tick
+from engine.io.journal import Span
+from engine.io.stem_store import StemStore
+
+RATE_HZ = 44_100
+SONG_S = 600
+SEGMENT_S = 20
+STEMS = ("vocals", "drums", "bass", "other")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the store needs to know of a song."""
+
+    max_frames: int
+    rate_hz: int = RATE_HZ
+
+
+def make_song(folder: Path) -> Path:
+    """A finished store of SONG_S seconds."""
+    rng = np.random.default_rng(0)
+    n = SEGMENT_S * RATE_HZ
+    beat = np.exp(-8.0 * (np.arange(n) / RATE_HZ * 2.0 % 1.0)) * 0.4
+    stems = (rng.standard_normal((len(STEMS), 2, n)) * beat).astype(np.float32)
+    with StemStore(folder).open(Shape(SONG_S * RATE_HZ), "0" * 32, "1" * 32, STEMS) as store:
+        store.begin_original()
+        for start in range(0, SONG_S * RATE_HZ, n):
+            store.write_original(start, np.ascontiguousarray(stems.sum(0)))
+        store.finish_original(SONG_S * RATE_HZ, [])
+        n_segments = SONG_S // SEGMENT_S
+        store.set_total_segments(n_segments)
+        for i in range(n_segments):
+            gain = 0.5 + 0.5 * np.sin(i) ** 2
+            span = Span(i, i * n, (i + 1) * n, 0, i == n_segments - 1)
+            store.write_segment(span, stems * np.float32(gain))
+        return store.folder
+
+
+class Painted(QObject):
+    """Adds up the time of paint events and the pixels they cover."""
+
+    def __init__(self, watched: QObject) -> None:
+        super().__init__()
+        self.pixels = 0
+        watched.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.pixels += sum(r.width() * r.height() for r in event.region())
+        return super().eventFilter(watched, event)
+
+
+def play(panel: LanesPanel, seconds: float, start_s: float, folder: Path) -> dict[str, float]:
+    """Tick at 60 Hz and paint at once, by the clock."""
+    painted = Painted(panel.waves)
+    times: list[float] = []
+    gaps: list[float] = []
+    pages = [0]
+    began_s = last_s = time.perf_counter()
+    loop = QEventLoop()
+
+    def frame() -> None:
+        nonlocal last_s
+        now_s = time.perf_counter()
+        gaps.append(now_s - last_s)
+        last_s = now_s
+        goal = panel.waves.view.goal
+        position_s = start_s + now_s - began_s
+        panel.show_tick(Tick(folder=folder, position_s=position_s, duration_s=SONG_S, playing=True))
+        pages[0] += goal != panel.waves.view.goal
+        # What the event loop would do next, done here so that it is inside the measured time.
+        QApplication.sendPostedEvents()
+        times.append(time.perf_counter() - now_s)
+        if now_s - began_s >= seconds:
+            loop.quit()
+
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.setInterval(1000 // 60)
+    timer.timeout.connect(frame)
+    timer.start()
+    loop.exec()
+    timer.stop()
+    shown_pixels = len(times) * panel.waves.width() * panel.waves.height()
+    return summary(times, gaps[1:]) | {
+        "pages": pages[0],
+        "repainted_share": round(painted.pixels / shown_pixels, 4),
+    }
+
+
+def summary(times: list[float], gaps: list[float]) -> dict[str, float]:
+    """Milliseconds."""
+    ordered = sorted(times)
+    return {
+        "frames": len(times),
+        "median_ms": round(statistics.median(ordered) * 1e3, 3),
+        "p99_ms": round(ordered[int(0.99 * (len(ordered) - 1))] * 1e3, 3),
+        "worst_ms": round(ordered[-1] * 1e3, 3),
+        "rate_hz": round(1.0 / statistics.mean(gaps), 1),
+        "longest_gap_ms": round(max(gaps) * 1e3, 1),
+    }
+
+
+def repeat(panel: LanesPanel, change: Callable[[], object], n: int = 100) -> dict[str, float]:
+    """Time of whole repaints that a change asks for."""
+    times: list[float] = []
+    for _ in range(n):
+        began_s = time.perf_counter()
+        change()
+        panel.waves.view.jump()
+        panel.waves.repaint()
+        times.append(time.perf_counter() - began_s)
+    return {name: value for name, value in summary(times, times).items() if name.endswith("_ms")}
+
+
+def wait_for_peaks(panel: LanesPanel, folder: Path) -> float:
+    """Seconds until every lane is drawn to its end."""
+    began_s = time.perf_counter()
+    panel.show_song(folder)
+    while True:
+        panel.show_tick(Tick(folder=folder, duration_s=SONG_S))
+        QApplication.processEvents()
+        peaks = panel.waves.peaks
+        if peaks is not None and all(
+            peaks.ready_spans(lane)[-1:] and peaks.ready_spans(lane)[-1][1] >= peaks.n_frames - 1024
+            for lane in peaks.lanes
+        ):
+            return time.perf_counter() - began_s
+        time.sleep(0.005)
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--scale", default="1")
+    parser.add_argument("--width", type=int, default=1040)
+    parser.add_argument("--height", type=int, default=620)
+    arguments = parser.parse_args()
+    os.environ["QT_SCALE_FACTOR"] = arguments.scale
+    application = QApplication([])
+    theme.apply_theme(application)
+    mixer, loop = MixerState(), LoopState()
+    mixer.set_stems(STEMS)
+    panel = LanesPanel(mixer, loop, Edits(mixer, loop))
+    panel.resize(arguments.width, arguments.height)
+    panel.show()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = make_song(Path(temporary) / "stems")
+        rows: dict[str, object] = {
+            "platform": application.platformName(),
+            "scale": float(arguments.scale),
+            "measured_s": round(wait_for_peaks(panel, folder), 2),
+        }
+        rows["whole_song"] = play(panel, arguments.seconds, 200.0, folder)
+        panel.waves.view.zoom(SONG_S / 8.0, 200.0)
+        panel.waves.view.jump()
+        rows["eight_seconds"] = play(panel, arguments.seconds, 200.0, folder)
+        rows["zoom_step"] = repeat(panel, lambda: panel.waves.view.zoom(0.97, 200.0))
+        rows["scroll_step"] = repeat(panel, lambda: panel.waves.view.scroll(0.1))
+        panel.shutdown()
+    print(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
