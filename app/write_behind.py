@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 REPLACE_TRIES = 5
 """On Windows a virus scanner may hold a file for some milliseconds; 5 tries wait 0.3 s in all."""
 
+SETTLE_S = 0.25
+"""A fader that is dragged changes a setting sixty times a second; one write in this time is enough."""
+
 
 def replace_file(path: Path, data: bytes) -> None:
     """Give `path` this content, in one step.
@@ -77,6 +80,7 @@ class WriteBehind:
         self._changed = threading.Condition()
         self._waiting: dict[Path, Callable[[], bytes]] = {}
         self._busy = False
+        self._hurry = False
         self._closed = False
         self._refused: set[Path] = set()
         self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
@@ -101,6 +105,8 @@ class WriteBehind:
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was put so far is on disk; False when that took too long."""
         with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
 
     def close(self) -> None:
@@ -115,7 +121,10 @@ class WriteBehind:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
+                if not self._waiting:
+                    self._hurry = False
                 self._changed.wait_for(lambda: self._waiting or self._closed)
+                self._changed.wait_for(lambda: self._hurry or self._closed, SETTLE_S)
                 if not self._waiting:
                     return
                 path = next(iter(self._waiting))

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPushButton,
     QWidget,
 )
 
 from app.live_settings import LiveSettings
+from app.panels.question import Question
 from app.panels.settings_form import Choice, SettingsPage
 from app.settings import ExportSettings, StemSettings, WindowSettings
 from app.theme import icon
@@ -96,22 +96,14 @@ class StemsPage(SettingsPage):
         self._limit.offer([(gb, self.tr("{:g} GB").format(gb)) for gb in sizes], stems.limit_gb)
 
     def _ask(self) -> None:
-        box = QMessageBox(
-            QMessageBox.Icon.NoIcon,
-            self.tr("Empty the stem store"),
+        question = Question(
             self.tr("Remove all separated songs?"),
-            QMessageBox.StandardButton.Cancel,
+            self.tr("Your songs and exported files stay. A song is separated again when it is opened."),
+            self.tr("Remove"),
             self,
         )
-        box.setInformativeText(
-            self.tr("Your songs and exported files stay. A song is separated again when it is opened.")
-        )
-        remove = box.addButton(self.tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
-        remove.setProperty("kind", "danger")
-        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        remove.clicked.connect(self.emptied)
-        box.finished.connect(box.deleteLater)
-        box.open()
+        question.accepted.connect(self.emptied)
+        question.open()
 
 
 class ExportPage(SettingsPage):

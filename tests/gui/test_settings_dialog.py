@@ -11,16 +11,15 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
-    QDialogButtonBox,
     QLabel,
     QLineEdit,
     QListWidget,
-    QMessageBox,
     QPushButton,
     QWidget,
 )
 
 from app.live_settings import LiveSettings
+from app.panels.question import Question
 from app.panels.settings_dialog import SettingsDialog
 from app.settings import Settings, load_settings
 from app.tick import DeviceLine
@@ -241,9 +240,10 @@ def test_the_store_is_emptied_only_after_a_question(qtbot, dialog: SettingsDialo
     dialog.open_page("stems")
     assert any(label.text().startswith("12.3 GB used.") for label in dialog.findChildren(QLabel))
     button(dialog, "Empty the stem store").click()
-    question = dialog.findChild(QMessageBox)
-    buttons = question.findChild(QDialogButtonBox).findChildren(QPushButton)
-    next(found for found in buttons if found.text().replace("&", "") == answer).click()
+    question = dialog.findChild(Question)
+    assert question.isVisible()
+    assert question.focusWidget().text() == "Cancel"
+    next(found for found in question.findChildren(QPushButton) if found.text() == answer).click()
     assert len(asked) == emptied
     dialog.show_stems_bytes(0)
     assert not button(dialog, "Empty the stem store").isEnabled()
