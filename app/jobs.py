@@ -182,6 +182,11 @@ class JobPool(QObject):
         self._jobs.add(job)
         # Bound to the pool, so that the job lives until its last signal is out.
         job.ended.connect(partial(self._jobs.discard, job))
+        if self._closed:
+            # A timer that fires while the window is being taken down finds nobody to work for it.
+            job.tell("cancelled", ())
+            job.tell("ended", ())
+            return job
         future = self._threads.submit(_run, work, job.task)
         future.add_done_callback(partial(_tell_end, job))
         return job

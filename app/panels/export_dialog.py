@@ -98,6 +98,7 @@ class ExportDialog(QDialog):
         self._job: Job | None = None
         self._finished: Exported | None = None
         self._trouble = ""
+        self._stopping = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_AFTER_MS)
@@ -275,6 +276,7 @@ class ExportDialog(QDialog):
         folder = "" if self.form.folder == self._source.song.parent else self.form.folder_text
         self.choice_changed.emit(ExportChoice(self.form.container, self.form.bits, folder))
         self._bar.setValue(0)
+        self._stopping = False
         job = self._job = self._pool.start(partial(run_export, self.order()))
         job.progressed.connect(self._show_part)
         job.done.connect(self._take_result)
@@ -284,7 +286,13 @@ class ExportDialog(QDialog):
 
     def _show_part(self, part: float, _text: str) -> None:
         self._bar.setValue(int(1000 * part))
-        self._summary.setText(self.tr("Writing  ·  {} %").format(int(100 * part)))
+        self._show_writing()
+
+    def _show_writing(self) -> None:
+        percent = self._bar.value() // 10
+        self._summary.setText(
+            self.tr("Stopping") if self._stopping else self.tr("Writing  ·  {} %").format(percent)
+        )
 
     def _take_result(self, result: Exported) -> None:
         self._finished = result
@@ -317,7 +325,7 @@ class ExportDialog(QDialog):
         refusal = "" if self.busy else self.refusal()
         self._export.setEnabled(not self.busy and not refusal)
         if self.busy:
-            self._summary.setText(self.tr("Writing"))
+            self._show_writing()
         elif finished is not None:
             n_files = len(finished.files)
             files = self.tr("1 file") if n_files == 1 else self.tr("{} files").format(n_files)
@@ -332,7 +340,8 @@ class ExportDialog(QDialog):
         """Cancel the work when there is some, close otherwise."""
         if self._job is not None:
             self._job.cancel()
-            self._summary.setText(self.tr("Stopping"))
+            self._stopping = True
+            self._show_writing()
             return
         super().reject()
 

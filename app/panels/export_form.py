@@ -26,7 +26,6 @@ from app.theme import icon, lane_title, tokens
 from engine.services.mixdown import LaneSetting, Mix
 
 LABEL_PX = 72
-STEMS_A_ROW = 3
 
 
 class ExportForm(QWidget):
@@ -70,7 +69,7 @@ class ExportForm(QWidget):
     def _make_stem(self, name: str) -> QCheckBox:
         box = QCheckBox(lane_title(name), self)
         box.setIcon(icon("dot", tokens().lane_colour(name)))
-        box.setIconSize(QSize(12, 12))
+        box.setIconSize(QSize(18, 18))
         box.setChecked(True)
         box.setToolTip(self.tr("Write {} to a file of its own").format(lane_title(name)))
         box.setAccessibleName(lane_title(name))
@@ -83,9 +82,10 @@ class ExportForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
+        columns = 4 if len(self._stems) == 4 else 3
         for number, box in enumerate(self._stems.values()):
-            grid.addWidget(box, number // STEMS_A_ROW, number % STEMS_A_ROW)
-        for number in range(STEMS_A_ROW):
+            grid.addWidget(box, number // columns, number % columns)
+        for number in range(columns):
             grid.setColumnStretch(number, 1)
         return page
 

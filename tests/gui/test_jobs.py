@@ -113,7 +113,7 @@ def test_a_mistake_of_ours_goes_where_crashes_go(
     assert isinstance(crashes[0], KeyError)
 
 
-def test_closing_ends_what_runs(pool: JobPool) -> None:
+def test_closing_ends_what_runs(qtbot: QtBot, pool: JobPool) -> None:
     def work(task: Task) -> None:
         while True:
             task.check()
@@ -124,3 +124,8 @@ def test_closing_ends_what_runs(pool: JobPool) -> None:
     began_s = time.monotonic()
     pool.close()
     assert time.monotonic() - began_s < 2.0
+    late = pool.start(work)
+    said = told(late)
+    with qtbot.waitSignal(late.ended):
+        pass
+    assert said == [("cancelled",), ("ended",)]
