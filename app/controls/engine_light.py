@@ -59,6 +59,11 @@ class EngineLight(QAbstractButton):
         return look.good if self._line else look.faint
 
     @property
+    def pulsing(self) -> bool:
+        """Whether the dot draws the eye right now."""
+        return self._pulse.state() == QVariantAnimation.State.Running
+
+    @property
     def device_text(self) -> str:
         """The device in figures."""
         if self._line is None:
