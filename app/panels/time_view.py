@@ -62,6 +62,10 @@ class TimeView:
         """Show the whole song."""
         self._aim(0.0, self.duration_s)
 
+    def show(self, start_s: float, span_s: float) -> None:
+        """Show a stretch; as much of it as there is."""
+        self._aim(start_s, min(span_s, self.duration_s))
+
     def zoom(self, factor: float, anchor_s: float) -> None:
         """Show 1/factor of the time, with `anchor_s` where it is."""
         start_s, span_s = self._goal

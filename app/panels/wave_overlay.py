@@ -63,6 +63,7 @@ def paint_hover(painter: QPainter, area: QRectF, x: float, time_s: float, view: 
     left = min(max(x - width / 2, 1.0), area.width() - width - 1)
     pill = QRectF(left, 3, width, 17)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(pill.adjusted(-6, 0, 6, 0), look.window)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.hover)
     painter.drawRoundedRect(pill, look.radius_small_px, look.radius_small_px)

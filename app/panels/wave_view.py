@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -28,23 +29,21 @@ from app import theme
 from app.edits import Edits
 from app.loop_state import LoopState
 from app.panels.peak_source import PeakSource
+from app.panels.play_head import PlayHead
 from app.panels.time_view import TimeView
 from app.panels.wave_backdrop import RULER_PX, Backdrop, Row, Scene
+from app.panels.wave_keys import act_on_key
 from app.panels.wave_loop import LoopGrip, LoopMouse
+from app.panels.wave_menu import open_menu
 from app.panels.wave_overlay import HALF_HEAD_PX, paint_focus, paint_hover, paint_loop, paint_playhead
 from app.tick import Tick
 
 if TYPE_CHECKING:
     from engine.services.peaks import LanePeaks
 
-SEEK_STEP_S, SEEK_FINE_S = 5.0, 1.0
 _ZOOM_A_NOTCH = 1.25
 _NOTCH = 120.0
 _FRAME_MS = 16
-_SEEK_HOLD_S = 0.3
-"""For this long after a seek, ticks that still tell the old position are not believed."""
-_JUMP_S = 0.25
-"""A position farther than this from where the play-head should be is a seek or a loop's end."""
 
 
 class WaveView(QWidget):
@@ -79,10 +78,7 @@ class WaveView(QWidget):
         self._silenced: frozenset[str] = frozenset()
         self._scroll_px = 0
         self._version = -1
-        self._playing = False
-        self._position_s = 0.0
-        self._told_at_s = 0.0
-        self._held_until_s = 0.0
+        self._head = PlayHead()
         self._following = True
         self._hover_x: float | None = None
         self._pan_from: tuple[float, float] | None = None
@@ -121,7 +117,7 @@ class WaveView(QWidget):
         """Show the song in a folder of the stem store, whole; None shows none."""
         self._source.show(folder)
         self._following = True
-        self._position_s = 0.0
+        self._head.put(0.0)
         self.view.set_duration(0.0)
         self.fit()
         self.view.jump()
@@ -137,28 +133,14 @@ class WaveView(QWidget):
         if peaks is not None and peaks.version != self._version:
             self._version = peaks.version
             self.update()
-        self._playing = tick.playing
-        self._take_position(tick)
-
-    def _take_position(self, tick: Tick) -> None:
-        now_s = time.monotonic()
-        expected_s = self._position_s + (
-            now_s - self._told_at_s if tick.playing and not tick.waiting else 0.0
-        )
-        error_s = tick.position_s - expected_s
-        jumped = abs(error_s) > _JUMP_S
-        if jumped and now_s < self._held_until_s:
-            return
-        self._held_until_s = 0.0
-        # The converter's clock trembles by a block; a tenth of the error at a time does not show.
-        smooth = tick.playing and not jumped
-        self._move_playhead(expected_s + 0.1 * error_s if smooth else tick.position_s)
-        self._told_at_s = now_s
-        if self.view.shows(self._position_s) or jumped:
+        before_x = self._head_x()
+        leaps = self._head.take(tick)
+        self._repaint_head(before_x)
+        if leaps or self.view.shows(self.position_s):
             self._following = True
-        if self._following and (tick.playing or jumped) and not self._is_busy:
+        if self._following and (tick.playing or leaps) and not self._is_busy:
             before = self.view.goal
-            self.view.follow(self._position_s)
+            self.view.follow(self.position_s)
             if self.view.goal != before:
                 self._glide_on()
 
@@ -170,19 +152,18 @@ class WaveView(QWidget):
     @property
     def position_s(self) -> float:
         """Where the play-head stands."""
-        return self._position_s
+        return self._head.position_s
 
-    def _move_playhead(self, position_s: float) -> None:
-        before, self._position_s = self._head_x(), position_s
-        after = self._head_x()
-        if after != before:
-            for x in (before, after):
+    def _repaint_head(self, before_x: float) -> None:
+        after_x = self._head_x()
+        if after_x != before_x:
+            for x in (before_x, after_x):
                 self._update_strip(x, HALF_HEAD_PX)
 
     def _head_x(self) -> float:
         """Where the play-head is drawn: on a whole device pixel, so that it never blurs."""
         ratio = self.devicePixelRatioF()
-        return round(self.view.to_x(self._position_s, self.width()) * ratio) / ratio
+        return round(self.view.to_x(self.position_s, self.width()) * ratio) / ratio
 
     def _update_strip(self, x: float, half_px: float) -> None:
         left = math.floor(x - half_px)
@@ -230,6 +211,13 @@ class WaveView(QWidget):
         self.view.fit()
         self._changed()
 
+    def show_span(self, start_s: float, stop_s: float) -> None:
+        """A stretch of the song with a little room around it."""
+        room_s = 0.05 * (stop_s - start_s)
+        self.view.show(start_s - room_s, stop_s - start_s + 2 * room_s)
+        self._following = self.view.shows(self.position_s)
+        self._changed()
+
     def scroll_to(self, start_s: float) -> None:
         """Show as much of the song from another start."""
         self.view.scroll_to(start_s)
@@ -237,16 +225,16 @@ class WaveView(QWidget):
 
     def _anchor_s(self) -> float:
         start_s, span_s = self.view.goal
-        return self._position_s if self.view.shows(self._position_s) else start_s + span_s / 2
+        return self.position_s if self.view.shows(self.position_s) else start_s + span_s / 2
 
     def _zoom(self, factor: float, anchor_s: float) -> None:
         self.view.zoom(factor, anchor_s)
-        self._following = self.view.shows(self._position_s)
+        self._following = self.view.shows(self.position_s)
         self._changed()
 
     def _scrolled(self) -> None:
         # Whoever scrolls away from the play-head wants to look there: no page turns until it is met again.
-        self._following = self.view.shows(self._position_s)
+        self._following = self.view.shows(self.position_s)
         self.view.jump()
         self._changed()
 
@@ -359,6 +347,13 @@ class WaveView(QWidget):
         else:
             self.mousePressEvent(event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done here; asked for by a key, at the play-head."""
+        if self.view.duration_s > 0.0:
+            by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+            time_s = self.position_s if by_key else self._time_at(event.pos().x())
+            open_menu(self, self._loop, event.globalPos(), time_s)
+
     def leaveEvent(self, event: QEvent) -> None:
         """Take the pointer's time away."""
         super().leaveEvent(event)
@@ -375,9 +370,9 @@ class WaveView(QWidget):
     def seek(self, position_s: float) -> None:
         """Go to a time: the play-head at once, the sound as soon as it can."""
         position_s = min(max(position_s, 0.0), self.view.duration_s)
-        self._move_playhead(position_s)
-        self._told_at_s = time.monotonic()
-        self._held_until_s = self._told_at_s + _SEEK_HOLD_S
+        before_x = self._head_x()
+        self._head.put(position_s, hold=True)
+        self._repaint_head(before_x)
         self._following = True
         if not self.view.shows(position_s):
             self.view.follow(position_s)
@@ -399,7 +394,7 @@ class WaveView(QWidget):
             if pixels.x():
                 self._scrolled()
             else:
-                self._following = self.view.shows(self._position_s)
+                self._following = self.view.shows(self.position_s)
                 self._changed()
         elif turn.y():
             self._zoom(_ZOOM_A_NOTCH ** (turn.y() / _NOTCH), self._time_at(event.position().x()))
@@ -421,36 +416,28 @@ class WaveView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Seek, zoom and loop without a mouse."""
-        step_s = SEEK_FINE_S if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else SEEK_STEP_S
-        key = event.key()
-        if self.view.duration_s <= 0.0:
-            super().keyPressEvent(event)
-        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            self.seek(self._position_s + (step_s if key == Qt.Key.Key_Right else -step_s))
-        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
-            self.seek(0.0 if key == Qt.Key.Key_Home else self.view.duration_s)
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.zoom_in()
-        elif key == Qt.Key.Key_Minus:
-            self.zoom_out()
-        elif key == Qt.Key.Key_0:
-            self.fit()
-        elif key in (Qt.Key.Key_I, Qt.Key.Key_BracketLeft):
-            self.loop_from_here()
-        elif key in (Qt.Key.Key_O, Qt.Key.Key_BracketRight):
-            self.loop_to_here()
-        elif key == Qt.Key.Key_Delete and self._loop.span_s is not None:
-            self.clear_loop()
-        else:
+        if self.view.duration_s <= 0.0 or not act_on_key(self, event):
             super().keyPressEvent(event)
 
     def loop_from_here(self) -> None:
         """Start the loop at the play-head."""
-        self._mouse.start_at(self._position_s, self.view.duration_s)
+        self.loop_from(self.position_s)
 
     def loop_to_here(self) -> None:
         """End the loop at the play-head."""
-        self._mouse.stop_at(self._position_s)
+        self.loop_to(self.position_s)
+
+    def loop_from(self, time_s: float) -> None:
+        """Start the loop at a time; without one, it runs to the song's end."""
+        self._mouse.start_at(time_s, self.view.duration_s)
+
+    def loop_to(self, time_s: float) -> None:
+        """End the loop at a time; without one, it begins with the song."""
+        self._mouse.stop_at(time_s)
+
+    def toggle_loop(self) -> None:
+        """Switch the loop on or off."""
+        self._mouse.toggle()
 
     def clear_loop(self) -> None:
         """Take the loop away."""

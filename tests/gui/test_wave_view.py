@@ -15,8 +15,10 @@ from app.edits import Edits
 from app.loop_state import LoopState
 from app.mixer_state import MixerState
 from app.panels.lanes import LanesPanel
+from app.panels.play_head import PlayHead
 from app.panels.time_view import MIN_SPAN_S, TimeView, ruler_marks, time_text
 from app.panels.wave_backdrop import RULER_PX, share_height
+from app.panels.wave_menu import open_menu
 from app.tick import Tick
 from engine.io.journal import Span
 from engine.io.stem_store import StemStore
@@ -356,6 +358,43 @@ def test_keys_zoom_and_loop(opened):
     assert opened.loop.span_s == (20.0, 30.0)
     opened.key(Qt.Key.Key_Delete)
     assert opened.loop.span_s is None
+
+
+def test_the_menu_offers_the_loop_and_zooms_to_it(opened):
+    opened.drag(20.0, 40.0)
+    menu = open_menu(opened.waves, opened.loop, QPoint(0, 0), 22.0)
+    by_name = {action.text(): action for action in menu.actions()}
+    by_name["Zoom to loop"].trigger()
+    start_s, span_s = opened.waves.view.goal
+    assert near(start_s, 19.0, 0.2)
+    assert near(span_s, 22.0, 0.4)
+    by_name["Loop off"].trigger()
+    assert not opened.loop.enabled
+    by_name["Start loop here"].trigger()
+    assert opened.loop.span_s[0] == 22.0
+    by_name["Play from here"].trigger()
+    assert opened.seeks[-1] == 22.0
+    menu.close()
+
+
+def test_the_play_head_runs_evenly_under_a_trembling_clock():
+    head = PlayHead()
+    began_s = time.monotonic()
+    head.put(10.0)
+    rng = np.random.default_rng(0)
+    errors, leaps = [], 0
+    for _ in range(60):
+        time.sleep(0.005)
+        true_s = 10.0 + time.monotonic() - began_s
+        leaps += head.take(Tick(position_s=true_s + rng.uniform(-0.01, 0.01), playing=True))
+        errors.append(head.position_s - true_s)
+    assert leaps == 0
+    assert max(abs(error) for error in errors) < 0.008
+    assert head.take(Tick(position_s=3.0, playing=True))
+    assert near(head.position_s, 3.0, 1e-6)
+    # The way back in a loop that is shorter than a leap.
+    assert not head.take(Tick(position_s=2.9, playing=True))
+    assert near(head.position_s, 2.9, 1e-6)
 
 
 def test_lanes_give_their_faders_the_keys(opened):
