@@ -115,15 +115,17 @@ def _tokens() -> Tokens:
 
 
 def apply_theme(app: QApplication) -> None:
-    """Dress the application: fonts, palette, style sheet, icon."""
-    for name in _FONTS:
-        QFontDatabase.addApplicationFontFromData(QByteArray(_resource("fonts", name)))
+    """Dress the application: fonts, palette, style sheet, icon. Costs nothing when it is dressed already."""
+    sheet = style_sheet()
+    if app.styleSheet() == sheet:
+        return
+    _register_fonts()
     # The one style that looks alike everywhere and that style sheets fully reach.
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette())
     app.setFont(font(tokens().text_body_px))
     _register_sheet_icons()
-    app.setStyleSheet(style_sheet())
+    app.setStyleSheet(sheet)
     app.setWindowIcon(icon("charon"))
 
 
@@ -230,6 +232,12 @@ def _renderer(name: str, colour: str) -> QSvgRenderer:
 
 def _coloured(name: str, colour: str) -> bytes:
     return _resource("icons", f"{name}.svg").replace(b"currentColor", colour.encode())
+
+
+@cache
+def _register_fonts() -> None:
+    for name in _FONTS:
+        QFontDatabase.addApplicationFontFromData(QByteArray(_resource("fonts", name)))
 
 
 @cache

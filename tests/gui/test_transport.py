@@ -13,7 +13,7 @@ from app.edits import Edits
 from app.loop_state import LoopState
 from app.mixer_state import MixerState
 from app.panels.transport import TransportBar, clock_text
-from app.theme import apply_theme, set_reduced_motion, tokens
+from app.theme import apply_theme, reduced_motion, set_reduced_motion, tokens
 from app.tick import DeviceLine, Tick
 
 LEFT = Qt.MouseButton.LeftButton
@@ -175,6 +175,7 @@ def test_a_device_that_is_gone_is_named_as_such(bar: TransportBar):
 
 @pytest.mark.parametrize("reduced", [True, False])
 def test_a_dropout_pulses_once_unless_less_motion_is_wanted(bar: TransportBar, qtbot: QtBot, reduced: bool):
+    before = reduced_motion()
     set_reduced_motion(reduced)
     try:
         bar.show_tick(PLAYING)
@@ -182,7 +183,7 @@ def test_a_dropout_pulses_once_unless_less_motion_is_wanted(bar: TransportBar, q
         assert bar.light.pulsing is not reduced
         qtbot.waitUntil(lambda: not bar.light.pulsing, timeout=2000)
     finally:
-        set_reduced_motion(None)
+        set_reduced_motion(before)
 
 
 def test_the_light_opens_the_details_and_the_choice_of_devices(bar: TransportBar, qtbot: QtBot):
