@@ -41,6 +41,8 @@ from app.tick import Tick
 WIDTH_PX = 520
 LOOK_AFTER_MS = 150
 """A path is being typed: the disk is asked when the fingers rest."""
+NEWS_PX = 60
+"""Room for one line of summary and two of refusal, so that the dialog does not jump between them."""
 SPARE_BYTES = 50_000_000
 """Left free in any case, for whatever else the disk is used for."""
 
@@ -129,20 +131,26 @@ class ExportDialog(QDialog):
         self._bar.setAccessibleName(self.tr("Progress of the export"))
         line = QFrame(self)
         line.setFrameShape(QFrame.Shape.HLine)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(4)
         column.addWidget(heading)
         column.addWidget(title)
         column.addSpacing(12)
         column.addWidget(self.form)
-        column.addStretch(1)
         column.addSpacing(12)
+        column.addStretch(1)
         column.addWidget(line)
         column.addSpacing(8)
-        column.addWidget(self._summary)
-        column.addWidget(self._refusal)
-        column.addWidget(self._bar)
+        news = QWidget(self)
+        news.setMinimumHeight(NEWS_PX)
+        lines = QVBoxLayout(news)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(4)
+        for widget in (self._summary, self._refusal, self._bar):
+            lines.addWidget(widget)
+        lines.addStretch(1)
+        column.addWidget(news)
         column.addSpacing(8)
         column.addLayout(self._make_buttons())
 
@@ -335,6 +343,10 @@ class ExportDialog(QDialog):
             self._summary.setText(self._summary_text())
         self._refusal.setText(refusal)
         self._refusal.setVisible(bool(refusal))
+        # Words that wrap do not make a window taller by themselves.
+        needed_px = self._column.totalHeightForWidth(self.width())
+        if self.isVisible() and needed_px > self.height():
+            self.resize(self.width(), needed_px)
 
     def reject(self) -> None:
         """Cancel the work when there is some, close otherwise."""

@@ -43,6 +43,7 @@ class LicenceDialog(QDialog):
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 column.addWidget(label)
         column.addSpacing(12)
+        column.addStretch(1)
         column.addLayout(self._make_buttons(card))
 
     def _make_buttons(self, card: ModelCard) -> QHBoxLayout:

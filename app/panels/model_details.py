@@ -122,6 +122,7 @@ class ModelDetails(QWidget):
         for name, (words, tip, signal) in told.items():
             button = QPushButton(words, self)
             button.setObjectName(name)
+            button.setAutoDefault(True)  # Enter presses it; space belongs to the window
             button.setToolTip(tip)
             button.setAccessibleName(words)
             button.setProperty("kind", {"use": "primary", "get": "primary", "remove": "danger"}.get(name, ""))

@@ -55,6 +55,8 @@ class ModelsPanel(QWidget):
         self.details = ModelDetails(self)
         add = QPushButton(icon("plus"), self.tr("Add a model file…"), self)
         add.setProperty("kind", "flat")
+        add.setAccessibleName(self.tr("Add a model file"))
+        add.setAutoDefault(True)  # Enter presses it; space belongs to the window
         add.setToolTip(self.tr("Take your own ONNX network into Charon"))
         add.clicked.connect(self._choose_file)
         left = QVBoxLayout()
