@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QListView,
-    QMessageBox,
     QPushButton,
     QStyle,
     QStyledItemDelegate,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.models_model import ModelRole, ModelRow, ModelsModel, short_title, size_text
 from app.panels.licence_dialog import LicenceDialog
 from app.panels.model_details import ModelDetails
+from app.panels.question import Question
 from app.theme import font, icon, paint_icon, tokens
 
 Index = QModelIndex | QPersistentModelIndex
@@ -121,18 +121,13 @@ class ModelsPanel(QWidget):
         row = self._model.row(name)
         if row is None:
             return
-        box = QMessageBox(self)
-        box.setObjectName("remove")
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(self.tr("Remove model"))
-        box.setText(self.tr("Remove {}?").format(short_title(row.card)))
+        title = self.tr("Remove {}?").format(short_title(row.card))
         size = size_text(row.card.size_bytes)
-        box.setInformativeText(self.tr("{} are freed; it can be fetched again.").format(size))
-        remove = box.addButton(self.tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
-        remove.setProperty("kind", "danger")
-        box.addButton(self.tr("Keep"), QMessageBox.ButtonRole.RejectRole)
-        remove.clicked.connect(lambda: self._model.remove(name))
-        box.open()
+        question = Question(
+            title, self.tr("{} are freed; it can be fetched again.").format(size), self.tr("Remove"), self
+        )
+        question.accepted.connect(lambda: self._model.remove(name))
+        question.open()
 
     def _choose_file(self) -> None:
         dialog = QFileDialog(self, self.tr("Add a model"), "", self.tr("ONNX networks (*.onnx)"))

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.jobs import JobPool
 from app.models_model import ModelRole, ModelsModel, short_title, size_text
 from app.panels.licence_dialog import LicenceDialog
 from app.panels.models import ModelsPanel
+from app.panels.question import Question
 from app.speeds import MeasuredSpeeds
 from app.write_behind import WriteBehind
 from engine.inference.cards import Licence, write_card
@@ -147,9 +148,9 @@ def test_a_model_that_is_not_in_use_can_be_removed(
     model.set_current("another")
     choose(panel, model, OWN)
     press(qtbot, panel, "remove")
-    box = panel.findChild(QMessageBox)
-    keep, remove = (next(b for b in box.buttons() if b.text() == text) for text in ("Keep", "Remove"))
-    assert keep is not None
+    question = panel.findChild(Question)
+    remove = next(b for b in question.findChildren(QPushButton) if b.text() == "Remove")
+    assert not remove.isDefault()
     with qtbot.waitSignal(model.notice, timeout=10_000):
         qtbot.mouseClick(remove, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: model.row(OWN) is None, timeout=10_000)
