@@ -4,6 +4,7 @@ GUI thread. The bridge hands over the engine's snapshot four times a second; onl
 announced, so that a queue of a thousand songs costs nothing while one of them is separated.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import partial
@@ -224,7 +225,7 @@ def speed_text(speed: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """A duration that still runs: "2 s", "1:20", "1:02:03"."""
-    whole = max(0, round(seconds))
+    whole = max(0, math.ceil(seconds))
     if whole < 60:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)

@@ -188,7 +188,7 @@ def _look(path: Path) -> Found | Unreadable:
         first = next(decode_blocks(path, LOOK_FRAMES), None)
     except DecodeError as err:
         reason = " ".join(str(err).split())
-        return Unreadable(path, reason.removeprefix(str(path)).strip(" :"))
+        return Unreadable(path, reason.removeprefix(str(path)).strip(" :").removeprefix("is "))
     return Found(path) if first is not None else Unreadable(path, _tr("holds no sound"))
 
 

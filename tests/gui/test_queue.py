@@ -51,7 +51,7 @@ def detail(model: QueueModel, job: SongJob) -> tuple[str, str]:
 
 
 def test_the_second_line_says_where_a_song_stands(model: QueueModel) -> None:
-    assert detail(model, SEPARATING) == ("62 %  ·  31x  ·  2 s left", "")
+    assert detail(model, SEPARATING) == ("62 %  ·  31x  ·  3 s left", "")
     assert model.index(0).data(QueueRole.PART) == pytest.approx(0.62)
     assert detail(model, SongJob(FISHIN, JobState.SEPARATING)) == ("decoding", "")
     assert detail(model, SongJob(FISHIN)) == ("waiting", "")
@@ -66,7 +66,7 @@ def test_the_second_line_says_where_a_song_stands(model: QueueModel) -> None:
 
 
 def test_durations_and_speeds_read_well() -> None:
-    assert [duration_text(s) for s in (0.2, 59.4, 80.0, 3723.0)] == ["0 s", "59 s", "1:20", "1:02:03"]
+    assert [duration_text(s) for s in (0.2, 58.4, 80.0, 3723.0)] == ["1 s", "59 s", "1:20", "1:02:03"]
     assert [speed_text(x) for x in (0.84, 1.1, 31.2)] == ["0.8x", "1.1x", "31x"]
 
 
