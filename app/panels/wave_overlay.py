@@ -4,7 +4,7 @@ GUI thread. Painted with every strip that is repainted, so nothing here costs mo
 """
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPolygonF
 
 from app import theme
 from app.panels.time_view import TimeView, time_text
@@ -75,8 +75,6 @@ def paint_hover(painter: QPainter, area: QRectF, x: float, time_s: float, view: 
 def paint_focus(painter: QPainter, area: QRectF) -> None:
     """That keys are meant for the waveforms."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     accent = QColor(theme.tokens().accent)
     accent.setAlphaF(0.7)
-    painter.setPen(QPen(accent, 1))
-    painter.drawLine(QPointF(0, RULER_PX - 0.5), QPointF(area.width(), RULER_PX - 0.5))
+    painter.fillRect(QRectF(0, RULER_PX - 2, area.width(), 2), accent)

@@ -6,10 +6,10 @@ Makes a store of a ten-minute song in five lanes (noise with a beat, written by 
 shows it in a real window of the current platform, and moves the play-head by the clock and the meters by
 a wave, sixty times a second: once with the whole song in view and once zoomed in to eight seconds, where
 pages turn. Prints one JSON object: for each view milliseconds of a frame (the tick and all painting that
-it asks for, heads included: median, 99th percentile, worst), the share of the waveforms' pixels that is
-repainted, the rate that was reached, the longest time between two frames, and how many pages were
-turned; then milliseconds of whole repaints while zooming and scrolling. What these say depends on what
-else the machine does: run it on a quiet one.
+it asks for, heads included: median, 99th percentile, worst; `cpu_...` is the GUI thread's own time, which
+does not count what other programs take), the share of the waveforms' pixels that is repainted, the rate
+that was reached, the longest time between two frames, and how many pages were turned; the same of whole
+repaints while zooming and scrolling; and of the ticks while peaks are measured behind them.
 """
 
 import argparse
@@ -87,7 +87,7 @@ class Painted(QObject):
 def play(panel: LanesPanel, seconds: float, start_s: float, folder: Path) -> dict[str, float]:
     """Tick at 60 Hz and paint at once, by the clock."""
     painted = Painted(panel.waves)
-    times: list[float] = []
+    times: list[Cost] = []
     gaps: list[float] = []
     pages = [0]
     began_s = last_s = time.perf_counter()
@@ -95,7 +95,7 @@ def play(panel: LanesPanel, seconds: float, start_s: float, folder: Path) -> dic
 
     def frame() -> None:
         nonlocal last_s
-        now_s = time.perf_counter()
+        cost, now_s = Cost.start(), time.perf_counter()
         gaps.append(now_s - last_s)
         last_s = now_s
         goal = panel.waves.view.goal
@@ -104,7 +104,7 @@ def play(panel: LanesPanel, seconds: float, start_s: float, folder: Path) -> dic
         pages[0] += goal != panel.waves.view.goal
         # What the event loop would do next, done here so that it is inside the measured time.
         QApplication.sendPostedEvents()
-        times.append(time.perf_counter() - now_s)
+        times.append(cost.stop())
         if now_s - began_s >= seconds:
             loop.quit()
 
@@ -116,7 +116,9 @@ def play(panel: LanesPanel, seconds: float, start_s: float, folder: Path) -> dic
     loop.exec()
     timer.stop()
     shown_pixels = len(times) * panel.waves.width() * panel.waves.height()
-    return summary(times, gaps[1:]) | {
+    return summary(times) | {
+        "rate_hz": round(1.0 / statistics.mean(gaps[1:]), 1),
+        "longest_gap_ms": round(max(gaps[1:]) * 1e3, 1),
         "pages": pages[0],
         "repainted_share": round(painted.pixels / shown_pixels, 4),
     }
@@ -135,45 +137,66 @@ def moment(folder: Path, position_s: float) -> Tick:
     )
 
 
-def summary(times: list[float], gaps: list[float]) -> dict[str, float]:
-    """Milliseconds."""
-    ordered = sorted(times)
-    return {
-        "frames": len(times),
-        "median_ms": round(statistics.median(ordered) * 1e3, 3),
-        "p99_ms": round(ordered[int(0.99 * (len(ordered) - 1))] * 1e3, 3),
-        "worst_ms": round(ordered[-1] * 1e3, 3),
-        "rate_hz": round(1.0 / statistics.mean(gaps), 1),
-        "longest_gap_ms": round(max(gaps) * 1e3, 1),
-    }
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and seconds that this thread ran."""
+
+    wall_s: float
+    cpu_s: float
+
+    @classmethod
+    def start(cls) -> "Cost":
+        return cls(time.perf_counter(), time.thread_time())
+
+    def stop(self) -> "Cost":
+        return Cost(time.perf_counter() - self.wall_s, time.thread_time() - self.cpu_s)
+
+
+def summary(times: list[Cost]) -> dict[str, float]:
+    """Milliseconds of frames."""
+    rows: dict[str, float] = {"frames": len(times)}
+    for prefix, values in (("", [t.wall_s for t in times]), ("cpu_", [t.cpu_s for t in times])):
+        ordered = sorted(values)
+        rows[f"{prefix}median_ms"] = round(statistics.median(ordered) * 1e3, 3)
+        rows[f"{prefix}p99_ms"] = round(ordered[int(0.99 * (len(ordered) - 1))] * 1e3, 3)
+        rows[f"{prefix}worst_ms"] = round(ordered[-1] * 1e3, 3)
+    return rows
 
 
 def repeat(panel: LanesPanel, change: Callable[[], object], n: int = 100) -> dict[str, float]:
-    """Time of whole repaints that a change asks for."""
-    times: list[float] = []
+    """Whole repaints that a change asks for."""
+    times: list[Cost] = []
     for _ in range(n):
-        began_s = time.perf_counter()
+        cost = Cost.start()
         change()
         panel.waves.view.jump()
         panel.waves.repaint()
-        times.append(time.perf_counter() - began_s)
-    return {name: value for name, value in summary(times, times).items() if name.endswith("_ms")}
+        times.append(cost.stop())
+    return summary(times)
 
 
-def wait_for_peaks(panel: LanesPanel, folder: Path) -> float:
-    """Seconds until every lane is drawn to its end."""
+def load(panel: LanesPanel, folder: Path) -> dict[str, float]:
+    """Ticks from the wish for a song until every lane is drawn to its end."""
     began_s = time.perf_counter()
+    times: list[Cost] = []
     panel.show_song(folder)
-    while True:
+    while not is_drawn(panel):
+        cost = Cost.start()
         panel.show_tick(Tick(folder=folder, duration_s=SONG_S))
         QApplication.processEvents()
-        peaks = panel.waves.peaks
-        if peaks is not None and all(
-            peaks.ready_spans(lane)[-1:] and peaks.ready_spans(lane)[-1][1] >= peaks.n_frames - 1024
-            for lane in peaks.lanes
-        ):
-            return time.perf_counter() - began_s
+        times.append(cost.stop())
         time.sleep(0.005)
+    return summary(times) | {"seconds": round(time.perf_counter() - began_s, 2)}
+
+
+def is_drawn(panel: LanesPanel) -> bool:
+    """Whether every lane has its peaks."""
+    peaks = panel.waves.peaks
+    return peaks is not None and all(
+        stop >= peaks.n_frames - 1024
+        for lane in peaks.lanes
+        for _, stop in [(0, 0), *peaks.ready_spans(lane)][-1:]
+    )
 
 
 def main() -> None:
@@ -197,7 +220,7 @@ def main() -> None:
         rows: dict[str, object] = {
             "platform": application.platformName(),
             "scale": float(arguments.scale),
-            "measured_s": round(wait_for_peaks(panel, folder), 2),
+            "load": load(panel, folder),
         }
         rows["whole_song"] = play(panel, arguments.seconds, 200.0, folder)
         panel.waves.view.zoom(SONG_S / 8.0, 200.0)
