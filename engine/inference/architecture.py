@@ -26,6 +26,10 @@ class Architecture(Protocol):
         Frames of the window for which stems come out: 0 <= valid_start < valid_stop <= window_frames.
     default_overlap : float
         Part of the valid frames that neighbouring windows should share, 0 to 0.9.
+    mirrors_ends : bool
+        Whether a window that reaches past the song is filled by mirroring it instead of by silence.
+        Measured, not believed: on the 6 s of Falcon 69 the mirror gives HTDemucs 0.4 dB of vocals and
+        takes 0.4 dB from Spleeter, which was trained on songs padded with zeros.
     provider : str
         What runs the network ("CPU", "CUDA", "DirectML", "CoreML").
     notices : list of str
@@ -41,6 +45,7 @@ class Architecture(Protocol):
     valid_start: int
     valid_stop: int
     default_overlap: float
+    mirrors_ends: bool
 
     @property
     def provider(self) -> str: ...  # noqa: D102 - described above
@@ -57,7 +62,8 @@ class Architecture(Protocol):
         Parameters
         ----------
         window : float32 array, shape (2, window_frames)
-            Left and right, full scale +-1; zeros where the song has not begun or is over.
+            Left and right, full scale +-1; what lies outside of the song is zero or
+            mirrored, see `mirrors_ends`.
         out : float32 array, shape (n_stems, 2, valid_stop - valid_start)
             The stems of frames [valid_start, valid_stop); overwritten.
 

@@ -89,6 +89,7 @@ class HTDemucs(SingleNetwork):
         self.residual_stem = card.residual_stem
         self.rate_hz = card.rate_hz
         self.default_overlap = card.segment.overlap
+        self.mirrors_ends = True
         self.window_frames = card.segment.window_frames
         self.valid_start, self.valid_stop = 0, self.window_frames
         n_stft = -(-self.window_frames // HOP_FRAMES)

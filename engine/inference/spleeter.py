@@ -60,6 +60,7 @@ class Spleeter:
         self.residual_stem = card.residual_stem
         self.rate_hz = card.rate_hz
         self.default_overlap = card.segment.overlap
+        self.mirrors_ends = False
         self.window_frames = card.segment.window_frames
         self.valid_start = _COVERED_FROM
         self.valid_stop = n_stft * HOP_FRAMES

@@ -32,6 +32,7 @@ class WaveformModel(SingleNetwork):
         self.residual_stem = card.residual_stem
         self.rate_hz = card.rate_hz
         self.default_overlap = card.segment.overlap
+        self.mirrors_ends = False
         self.window_frames = card.segment.window_frames
         self.valid_start, self.valid_stop = 0, self.window_frames
         super().__init__(BoundSession(path, profile, provider, free_size=self.window_frames))

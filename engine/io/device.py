@@ -228,6 +228,7 @@ def find_output(wanted: int | str | None) -> DeviceInfo:
     else:
         words = wanted.casefold()
         match = [d for d in outputs if d.name.casefold() == words]
+        match = match or [d for d in outputs if f"{d.host_api}: {d.name}".casefold() == words]
         match = match or [d for d in outputs if words in f"{d.host_api}: {d.name}".casefold()]
     if len(match) == 1:
         return match[0]

@@ -318,6 +318,10 @@ class Playback:
         with self._lock:
             self._jobs.remove(song.absolute())
 
+    def set_stems_limit(self, limit_bytes: int) -> None:
+        """Bound the disk space for the stems of all songs (> 0), from the next song on."""
+        self._worker.stems_limit_bytes = limit_bytes
+
     def jobs(self) -> tuple[SongJob, ...]:
         """Every song in line and how far it is; waits for nothing."""
         return self._jobs.snapshot()

@@ -24,7 +24,7 @@ from engine.io.journal import Span
 from engine.kernels.resample import design, needed_input
 from engine.units import rescale_frames
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Raised when a change here moves a seam, so that stores of the old plan are not continued."""
 
 MAX_FADE_FRAMES = 2048

@@ -202,9 +202,10 @@ class SegmentRun:
     def _separate(self, window: Window, out: F32) -> F32:
         """Run the network on one window (its own thread); the mean over shifts goes to `out`."""
         plan, model = self.plan, self.model
-        song = self.store.read_original(
-            window.read_start_frame, window.read_stop_frame - window.read_start_frame
-        )
+        n_read = window.read_stop_frame - window.read_start_frame
+        song = self.store.read_original(window.read_start_frame, n_read)
+        if model.mirrors_ends:
+            song = self._mirrored(song, window.read_start_frame)
         n_frames = model.window_frames + plan.offsets[-1]
         start = window.valid_start_frame - model.valid_start - plan.offsets[-1]
         if plan.song_hz != plan.model_hz:
@@ -223,6 +224,15 @@ class SegmentRun:
             np.copyto(out, shifted) if i == 0 else np.add(out, shifted, out)
         out *= np.float32(1.0 / len(plan.offsets))
         return out
+
+    def _mirrored(self, song: F32, start_frame: int) -> F32:
+        """Frames of the original, the silence outside of it replaced by its mirror image."""
+        n_frames, total_frames = song.shape[1], self.store.total_frames
+        before = max(0, -start_frame)
+        after = 0 if total_frames is None else max(0, start_frame + n_frames - total_frames)
+        if (before or after) and before + after < n_frames:
+            song = np.pad(song[:, before : n_frames - after], ((0, 0), (before, after)), "reflect")
+        return song
 
     def _land(self, window: Window, stems: F32) -> Segment:
         """Bring a segment to the song's rate, fold the rest of the song in, store it."""

@@ -201,4 +201,3 @@ class SongJobs:
 
     def _publish(self) -> None:
         self._snapshot = tuple(self._jobs)
-

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.io.home import Home
+from engine.io.stem_store import DEFAULT_LIMIT_BYTES
 from engine.services.behind_audio import run_behind_audio
 from engine.services.worker_channel import Channel
 
@@ -38,10 +39,13 @@ class SeparationWorker:
     ----------
     restarts : int
         How often the process had to be started again.
+    stems_limit_bytes : int
+        Disk space for the stems of all songs, from the next song on.
     """
 
     def __init__(self, home: Home, model: str, provider: str | None = None) -> None:
         self.restarts = 0
+        self.stems_limit_bytes = DEFAULT_LIMIT_BYTES
         self.model = model
         self._home = home
         self._provider = provider
@@ -105,7 +109,8 @@ class SeparationWorker:
 
     def _send(self) -> None:
         if self._channel is not None and self._request is not None:
-            request = {"job": self._job, "model": self.model, **self._request}
+            limit_bytes = self.stems_limit_bytes
+            request = {"job": self._job, "model": self.model, "limit_bytes": limit_bytes, **self._request}
             self._channel.requests.send(json.dumps(request).encode())
 
     def set_playhead(self, song_frame: int) -> None:

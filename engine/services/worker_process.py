@@ -93,7 +93,9 @@ class _Process:
             return bool(newer)
 
         try:
-            separation = self.separator(str(request["model"])).separate_file(Path(request["song"]))
+            separator = self.separator(str(request["model"]))
+            separator.stems.limit_bytes = int(request["limit_bytes"])
+            separation = separator.separate_file(Path(request["song"]))
             with separation:
                 self.say("store", job=job, folder=str(separation.store.folder))
                 if request["only_decode"]:
