@@ -6,6 +6,7 @@ that does not come is "no".
 
 import ctypes
 import sys
+from ctypes.util import find_library
 from functools import cache
 
 
@@ -31,7 +32,7 @@ def _windows() -> bool:
 def _macos() -> bool:
     # [[NSWorkspace sharedWorkspace] accessibilityDisplayShouldReduceMotion], through the C runtime;
     # Qt's own platform plug-in has loaded AppKit.
-    objc = ctypes.CDLL("/usr/lib/libobjc.dylib")
+    objc = ctypes.CDLL(find_library("objc"))
     objc.objc_getClass.restype = objc.sel_registerName.restype = ctypes.c_void_p
     objc.objc_getClass.argtypes = objc.sel_registerName.argtypes = [ctypes.c_char_p]
     address = ctypes.cast(objc.objc_msgSend, ctypes.c_void_p).value
@@ -42,7 +43,7 @@ def _macos() -> bool:
 
 
 def _freedesktop() -> bool:
-    from PySide6.QtDBus import QDBus, QDBusConnection, QDBusMessage
+    from PySide6.QtDBus import QDBus, QDBusConnection, QDBusMessage, QDBusVariant
 
     bus = QDBusConnection.sessionBus()
     if not bus.isConnected():
@@ -57,4 +58,8 @@ def _freedesktop() -> bool:
     question.setArguments(["org.gnome.desktop.interface", "enable-animations"])
     patience_ms = 50
     answer = bus.call(question, QDBus.CallMode.Block, patience_ms).arguments()
-    return bool(answer) and answer[0] is False
+    shown: object = answer[0] if answer else True
+    # A variant over the bus comes wrapped.
+    if isinstance(shown, QDBusVariant):
+        shown = shown.variant()
+    return shown is False

@@ -119,6 +119,8 @@ def apply_theme(app: QApplication) -> None:
     sheet = style_sheet()
     if app.styleSheet() == sheet:
         return
+    # Now, because the system may take some milliseconds to answer, which later some frame would wait for.
+    system_reduces_motion()
     _register_fonts()
     # The one style that looks alike everywhere and that style sheets fully reach.
     app.setStyle(QStyleFactory.create("Fusion"))

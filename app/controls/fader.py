@@ -113,7 +113,8 @@ class Fader(Slide):
         line = QRectF(0, groove.top(), self.width(), groove.height())
         painter.drawRoundedRect(line, 2, 2)
         painter.setBrush(mixed(look.line, self._colour, 0.35) if self._muffled else self._colour)
-        painter.drawRoundedRect(QRectF(line.topLeft(), QPointF(knob.x(), line.bottom())), 2, 2)
+        if self.value() > self.minimum():
+            painter.drawRoundedRect(QRectF(line.topLeft(), QPointF(knob.x(), line.bottom())), 2, 2)
         if self.lifted:
             painter.setBrush(QColor(look.text.red(), look.text.green(), look.text.blue(), 40))
             painter.drawEllipse(knob, KNOB_PX / 2 + 3, KNOB_PX / 2 + 3)

@@ -84,7 +84,7 @@ class PanSlider(Slide):
         painter.drawLine(QPointF(middle.x(), middle.y() - 5), QPointF(middle.x(), middle.y() + 5))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.line)
-        painter.drawRoundedRect(groove.adjusted(0, 0.5, 0, -0.5), 1.5, 1.5)
+        painter.drawRoundedRect(groove.adjusted(-4, 0.5, 4, -0.5), 1.5, 1.5)
         painter.setBrush(look.dim if self.isEnabled() else look.faint)
         ends = sorted((middle.x(), knob.x()))
         painter.drawRect(

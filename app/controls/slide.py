@@ -11,10 +11,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
-from app.controls.focus import claims_key, draw_focus
+from app.controls.focus import claims_key
 from app.theme import tokens
 
 KNOB_PX = 12
@@ -134,7 +134,8 @@ class Slide(QAbstractSlider):
 
     def groove(self) -> QRectF:
         """The line along which the middle of the knob moves, 4 px thick."""
-        half = KNOB_PX / 2 + 1
+        # The knob and its ring of focus stay within the widget at both ends.
+        half = KNOB_PX / 2 + 3
         return QRectF(half, self.height() / 2 - 2, self.width() - 2 * half, 4)
 
     def knob(self) -> QPointF:
@@ -147,7 +148,10 @@ class Slide(QAbstractSlider):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.draw(painter, self.groove(), self.knob())
-        draw_focus(painter, self, tokens().radius_small_px)
+        if self.hasFocus():
+            painter.setPen(QPen(tokens().accent, 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(self.knob(), KNOB_PX / 2 + 2, KNOB_PX / 2 + 2)
 
     @property
     def lifted(self) -> bool:

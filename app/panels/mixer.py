@@ -233,7 +233,7 @@ class OriginalHead(QWidget):
 
     def show_stems_heard(self, heard: bool) -> None:
         """Tell whether the stems are heard in place of the original."""
-        text = self.tr("The mix of the stems is heard") if heard else self.tr("Heard until a stem is touched")
+        text = self.tr("The stems are heard now") if heard else self.tr("Heard until a stem is touched")
         self.note.setText(text)
         self.meter.set_muffled(heard)
 

@@ -1,6 +1,9 @@
 """The tokens are readable, the style sheet is whole, fonts and icons are there and take their colours."""
 
+import os
 import re
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -165,6 +168,14 @@ def test_reduced_motion_follows_the_setting():
         assert theme.motion_ms(120) == 120
     finally:
         theme.set_reduced_motion(before)
+
+
+def test_a_system_that_does_not_answer_wants_no_less_motion():
+    code = "from app.system_motion import system_reduces_motion as asked; print(asked())"
+    environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_lanes_have_titles():
