@@ -67,12 +67,15 @@ class PeakSource(QObject):
         if self._open is not None:
             self._open.close()
             self._open = None
+        told = ""
         while folder is not None and wish == self._wish and not self._closing.is_set():
             try:
                 self._open = LanePeaks(folder)
                 self._opened.emit(wish, self._open)
             except CharonError as err:
-                _log.info("no waveforms yet: %s", err)
+                if str(err) != told:
+                    told = str(err)
+                    _log.info("no waveforms yet: %s", err)
                 self._closing.wait(RETRY_S)
             else:
                 return

@@ -428,6 +428,15 @@ def test_without_a_song_nothing_happens(room):
     assert room.seeks == []
 
 
+def test_a_store_that_is_just_being_made_is_shown_as_soon_as_it_is_there(room, tmp_path):
+    folder = StemStore(tmp_path / "stems").song_folder("song", "key")
+    room.panel.show_song(folder)
+    room.qtbot.wait(100)
+    assert room.waves.peaks is None
+    assert make_song(tmp_path, 2) == folder
+    room.qtbot.waitUntil(lambda: room.waves.peaks is not None, timeout=10_000)
+
+
 def test_another_song_takes_the_place_of_the_first(opened, tmp_path):
     for _ in range(10):
         opened.wheel(opened.at(30.0), QPoint(0, 120))
