@@ -289,6 +289,10 @@ class Bridge(QObject):
 
         self._call(change)
 
+    def set_stems_limit(self, n_bytes: int) -> None:
+        """How much disk space separated songs may take, from the next song on."""
+        self._call(lambda playback: playback.set_stems_limit(n_bytes), "stems-limit")
+
     def use_device(self, opener: "StreamOpener") -> None:
         """Play on another device, or with another buffer; `device_opened` or `failed` says how it went."""
 
@@ -398,6 +402,9 @@ class Bridge(QObject):
             self._retry_sound(now_s)
 
     def _show(self, tick: Tick) -> None:
+        if tick.trouble and not self.tick.trouble and self._playback is not None:
+            # Once, in full: the engine light has room for the gist only.
+            self.failed.emit(tick.trouble)
         self.tick = tick
         self.ticked.emit(tick)
 
@@ -430,7 +437,8 @@ class Bridge(QObject):
         if device is not None and device.name != self._device_name:
             self._device_name = device.name
             self._dropouts.restart(status.counters)
-        trouble = self._dropouts.look(status.counters, 0 if device is None else device.rate_hz, now_s)
+        rate_hz = 0 if device is None else device.rate_hz
+        trouble = self._dropouts.look(status.counters, rate_hz, now_s, audible=status.playing)
         opened = self._song is not None and playback.song == self._song
         return Tick(
             song=self._song,

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 EXIT_CANCELLED = 130
-MOTION = {"system": None, "full": False, "none": True}
 
 
 class Desktop(QObject):
@@ -75,7 +74,7 @@ class Desktop(QObject):
     def __init__(self, opener: "StreamOpener | None" = None, home: "Home | None" = None) -> None:
         super().__init__()
         settings, self._notes = load_settings()
-        set_reduced_motion(MOTION[settings.window.motion])
+        set_reduced_motion(settings.window.reduced_motion)
         self.writer = WriteBehind(self._write_failed.emit)
         self.settings = LiveSettings(settings, self.writer, parent=self)
         self.pool = JobPool(self)
@@ -285,7 +284,7 @@ class Desktop(QObject):
 
     def _settings_changed(self, section: str) -> None:
         if section == "window":
-            set_reduced_motion(MOTION[self.settings.current.window.motion])
+            set_reduced_motion(self.settings.current.window.reduced_motion)
 
     def _remember_master(self, name: str) -> None:
         if name == MASTER:

@@ -45,7 +45,7 @@ class DropoutWatch:
         self._starving = False
         self._reason, self._until_s = "", 0.0
 
-    def look(self, counters: "Counters", rate_hz: int, now_s: float) -> str:
+    def look(self, counters: "Counters", rate_hz: int, now_s: float, *, audible: bool) -> str:
         """Take the newest counters in.
 
         Parameters
@@ -55,6 +55,8 @@ class DropoutWatch:
             Of the device.
         now_s : float
             Any clock that does not jump.
+        audible : bool
+            Whether a song plays: a late block of silence is none the user would hear.
 
         Returns
         -------
@@ -64,7 +66,7 @@ class DropoutWatch:
         late = counters.xruns - self._xruns
         starved = counters.starved_frames - self._starved_frames
         self._xruns, self._starved_frames = counters.xruns, counters.starved_frames
-        if late > 0:
+        if late > 0 and audible:
             self.count += late
             self._say(
                 _tr(

@@ -32,6 +32,7 @@ ROOMS = (
     "app.scan",
     "app.models_model",
     "app.panels.models",
+    "app.panels.export_dialog",
 )
 """Rooms of the window that import numpy, numba or the decoders."""
 

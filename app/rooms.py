@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from app.engine_start import Started
 from app.jobs import Task
 from app.models_model import ModelsModel
+from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
 from app.panels.lanes import LanesPanel
 from app.panels.models import ModelsPanel
 from app.panels.settings_dialog import SettingsDialog
@@ -68,6 +69,7 @@ class Rooms(QObject):
         )
         self.sessions.notice.connect(window.status.tell)
         self.sessions.failed.connect(window.status.warn)
+        desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
         bridge.jobs_seen.connect(self._note_jobs)
@@ -79,8 +81,10 @@ class Rooms(QObject):
         """Take in what only the running engine knows."""
         self._titles = dict(started.titles)
         self.models.set_current(started.playback.model)
+        self._desktop.bridge.set_stems_limit(self._desktop.settings.current.stems.limit_bytes)
 
     def _show_tick(self, tick: Tick) -> None:
+        self.lanes.show_song(tick.folder)
         self.lanes.show_tick(tick)
         if self._settings is not None and self._settings.isVisible():
             self._settings.show_device(tick.device)
@@ -89,10 +93,20 @@ class Rooms(QObject):
 
     def _choose_model(self, name: str) -> None:
         self._desktop.settings.change("stems", model=name)
-        if self._desktop.bridge.playback is None:
+        self._use_stem_settings("stems")
+
+    def _use_stem_settings(self, section: str) -> None:
+        if section != "stems":
+            return
+        bridge, stems = self._desktop.bridge, self._desktop.settings.current.stems
+        model = stems.model
+        bridge.set_stems_limit(stems.limit_bytes)
+        if model == bridge.model:
+            return
+        if bridge.playback is None:
             self._desktop.start_engine()
         else:
-            self._desktop.bridge.choose_model(name)
+            bridge.choose_model(model)
 
     def _model_fetched(self, name: str) -> None:
         """The engine may have been waiting for just this one."""
@@ -116,8 +130,6 @@ class Rooms(QObject):
         if tick.song is None or tick.folder is None:
             desktop.window.status.tell(self.tr("There is nothing to export yet: open a song first"))
             return
-        from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
-
         source = ExportSource(
             song=tick.song,
             title=tick.title,
@@ -138,8 +150,6 @@ class Rooms(QObject):
         dialog.open()
 
     def _remember_export(self, choice: object) -> None:
-        from app.panels.export_dialog import ExportChoice
-
         if isinstance(choice, ExportChoice):
             self._desktop.settings.change(
                 "export", container=choice.container, bits=choice.bits, folder=choice.folder

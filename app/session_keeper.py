@@ -4,6 +4,7 @@ GUI thread; every file is read and written by a job. Built once the engine's roo
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -16,7 +17,7 @@ from app.loop_state import LoopState
 from app.mixer_state import MixerState
 from app.recent import RecentSongs
 from app.session import Session, load_session, restore_mix, save_session, take_session
-from app.session_song import FoundSong, find_song
+from app.session_song import FoundSong, SongMissing, find_song
 from app.window import Window
 from app.write_behind import WriteBehind
 
@@ -166,14 +167,32 @@ class SessionKeeper(QObject):
             return
         folders = tuple(dict.fromkeys(path.parent for path in self._recent.entries()))
 
-        def look(_task: Task) -> FoundSong:
-            return find_song(song, file, folders)
+        def look(_task: Task) -> FoundSong | SongMissing:
+            try:
+                return find_song(song, file, folders)
+            except SongMissing as err:
+                return err
 
         def found(where: object) -> None:
             if isinstance(where, FoundSong):
                 self._restore(session, where)
+            elif isinstance(where, SongMissing):
+                choose = partial(self._choose_song, session)
+                answers = ((self.tr("Choose the song…"), choose), (self.tr("Leave it"), lambda: None))
+                self._window.offers.offer(str(where), answers)
 
         self._start(look, found)
+
+    def _choose_song(self, session: Session) -> None:
+        dialog = QFileDialog(self._window, self.tr("Where is the song now?"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+
+        def chosen(names: list[str]) -> None:
+            self._restore(session, FoundSong(Path(names[0]), ""))
+
+        dialog.filesSelected.connect(chosen)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def _restore(self, session: Session, where: FoundSong) -> None:
         if where.note:

@@ -4,14 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.desktop import Desktop
+from app.panels.export_dialog import ExportDialog
+from app.panels.messages import MessagesDialog
 from app.panels.mixer import LaneHead
+from engine.io.home import Home
+from engine.io.stem_store import StemStore
+from engine.services.separation import Separator
 from tests.gui.conftest import RATE_HZ, Turntable, rms_db
 
 SETTLE_S = 0.1
@@ -93,10 +99,11 @@ def test_keys_mute_solo_and_fade_the_chosen_lane(
     qtbot.keyClick(window, Qt.Key.Key_2)
     assert head(desktop, "accompaniment").isAncestorOf(window.focusWidget())
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_M)
-    assert desktop.mixer.strip("accompaniment").mute
+    accompaniment = "accompaniment"
+    assert desktop.mixer.strip(accompaniment).mute
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_M)
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_S)
-    assert desktop.mixer.strip("accompaniment").solo
+    assert desktop.mixer.strip(accompaniment).solo
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_1)
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_S)
     assert desktop.mixer.strip("vocals").solo
@@ -150,3 +157,50 @@ def test_a_loop_is_dragged_and_repeats(
     assert max(seen) <= span_s[1] + 0.05
     assert min(np.diff(seen)) < -0.8 * (span_s[1] - span_s[0])  # it went back
     assert rms_db(turntable.listen(qtbot, 0.5)[0]) == pytest.approx(-20.0, abs=0.1)
+
+
+def test_an_export_equals_the_offline_result(
+    desktop: Desktop, qtbot: QtBot, tone: Path, tmp_path: Path, home: Home
+) -> None:
+    play(desktop, qtbot, tone)
+    desktop.settings.change("export", bits="32f", folder=str(tmp_path / "out"))
+    qtbot.keyClick(desktop.window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    dialog = desktop.window.findChild(ExportDialog)
+    button = dialog.findChild(QPushButton, "export")
+    qtbot.waitUntil(button.isEnabled)
+    with qtbot.waitSignal(dialog.exported, timeout=30_000):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    dialog.close()
+
+    # Separated once more from nothing, without window or playback, into a store of its own.
+    offline = tmp_path / "offline"
+    with (
+        Separator("quarter", home=home, stems=StemStore(tmp_path / "stems")) as separator,
+        separator.separate_file(tone) as separation,
+    ):
+        separation.save_all(offline)
+    files = sorted(path.relative_to(offline) for path in offline.rglob("*.wav"))
+    assert [path.name for path in files] == ["accompaniment.wav", "vocals.wav"]
+    for file in files:
+        got, _ = soundfile.read(tmp_path / "out" / file, dtype="float32")
+        expected, _ = soundfile.read(offline / file, dtype="float32")
+        assert np.array_equal(got, expected), file
+
+
+def test_what_cannot_be_read_is_listed_while_the_rest_plays(
+    desktop: Desktop, qtbot: QtBot, tone: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "album" / "disc 1"
+    folder.mkdir(parents=True)
+    (folder / "01 fine.wav").write_bytes(tone.read_bytes())
+    (folder / "02 broken.mp3").write_bytes(b"this is no music" * 100)
+    (folder / "03 empty.flac").write_bytes(b"")
+    (folder / "cover.jpg").write_bytes(b"no song, and not tried")
+    drop(desktop, folder.parent)
+    qtbot.waitUntil(lambda: desktop.bridge.tick.title == "01 fine", timeout=30_000)
+    qtbot.waitUntil(lambda: desktop.window.findChild(MessagesDialog) is not None, timeout=30_000)
+    dialog = desktop.window.findChild(MessagesDialog)
+    assert [problem.path.name for problem in dialog.problems] == ["02 broken.mp3", "03 empty.flac"]
+    assert all(problem.reason for problem in dialog.problems)
+    dialog.close()
+    qtbot.waitUntil(lambda: desktop.bridge.tick.position_s > 0.3, timeout=30_000)

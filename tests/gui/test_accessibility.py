@@ -1,0 +1,137 @@
+"""Every control can be reached by Tab and says what it is: a walk through every panel and dialog.
+
+The walk is printed as a table (`pytest -s`); a control without a name, without a tool tip or out of reach
+fails it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.about import show_about
+from app.desktop import Desktop
+from app.theme import contrast, tokens
+from tests.gui.test_main_path import play
+
+MAX_STEPS = 400
+
+
+def focusable(root: QWidget) -> list[QWidget]:
+    """Visible controls that take the keys."""
+    return [
+        widget
+        for widget in root.findChildren(QWidget)
+        if widget.isVisible()
+        and widget.isEnabled()
+        and widget.window() is root.window()
+        and widget.focusProxy() is None
+        and widget.focusPolicy() != Qt.FocusPolicy.NoFocus
+        and not isinstance(widget, QMenu)
+    ]
+
+
+def tab_walk(root: QWidget, qtbot: QtBot) -> list[QWidget]:
+    """Controls in the order in which Tab comes to them."""
+    root.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is root)
+    first = focusable(root)[0]
+    first.setFocus(Qt.FocusReason.TabFocusReason)
+    walked: list[QWidget] = []
+    for _ in range(MAX_STEPS):
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        if widget in walked:
+            return walked
+        walked.append(widget)
+        root.focusNextPrevChild(True) if widget is root else widget.focusNextPrevChild(True)
+    raise AssertionError(f"Tab does not come round within {MAX_STEPS} steps")
+
+
+def spoken_name(widget: QWidget) -> str:
+    """What a screen reader says of a control."""
+    interface = QAccessible.queryAccessibleInterface(widget)
+    return "" if interface is None else interface.text(QAccessible.Text.Name).strip()
+
+
+def has_tip(widget: QWidget) -> bool:
+    """Whether hovering explains it; the inner field of a spin box or a list is explained by its owner."""
+    return bool(widget.toolTip()) or (
+        widget.parentWidget() is not None and bool(widget.parentWidget().toolTip())
+    )
+
+
+def gaps(root: QWidget, qtbot: QtBot, title: str) -> list[str]:
+    """Walk one window, print it, and say what is wrong with it."""
+    walked = tab_walk(root, qtbot)
+    print(f"\n{title}: {len(walked)} stops")
+    found: list[str] = []
+    for number, widget in enumerate(walked, start=1):
+        name, kind = spoken_name(widget), type(widget).__name__
+        print(f"  {number:3}  {kind:22}  {name or '-- no name --'}")
+        if not name:
+            found.append(f"{title}: {kind} {widget.objectName()!r} has no accessible name")
+        if not has_tip(widget):
+            found.append(f"{title}: {kind} {name or widget.objectName()!r} has no tool tip")
+    # What only the mouse can reach, unless it is a part of something that Tab reaches.
+    for widget in focusable(root):
+        if widget in walked or not isinstance(widget, QAbstractButton):
+            continue
+        found.append(f"{title}: {type(widget).__name__} {spoken_name(widget)!r} is not reached by Tab")
+    return found
+
+
+def dialogs(desktop: Desktop) -> dict[str, Callable[[], object]]:
+    assert desktop.rooms is not None
+    rooms = desktop.rooms
+    return {
+        "Keys": desktop.window.show_keys,
+        "About": lambda: show_about(desktop.window),
+        "Export": rooms.open_export,
+        "Settings, audio": lambda: rooms.open_settings("audio"),
+        "Settings, stems": lambda: rooms.open_settings("stems"),
+        "Settings, export": lambda: rooms.open_settings("export"),
+        "Settings, appearance": lambda: rooms.open_settings("appearance"),
+        "Messages": lambda: desktop.opening.show_problems([(Path("x.mp3"), "is empty")]),
+    }
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot: QtBot, tone: Path) -> None:
+    window = desktop.window
+    found = gaps(window, qtbot, "Empty window")
+    play(desktop, qtbot, tone)
+    desktop.edits.set_loop((1.0, 2.0), True)
+    window.dock("models").show()
+    window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
+    found += gaps(window, qtbot, "Window with a song")
+    for title, show in dialogs(desktop).items():
+        show()
+        qtbot.waitUntil(lambda: QApplication.activeWindow() not in (None, window))
+        dialog = QApplication.activeWindow()
+        assert dialog is not None
+        found += gaps(dialog, qtbot, title)
+        dialog.close()
+        window.activateWindow()
+        qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+    assert not found, "\n".join(found)
+
+
+def test_every_action_is_explained(desktop: Desktop) -> None:
+    for action in desktop.window.actions_.all():
+        assert action.text(), action.objectName()
+        assert action.toolTip(), action.text()
+
+
+def test_no_key_means_two_things(desktop: Desktop) -> None:
+    keys = [key.toString() for action in desktop.window.actions_.all() for key in action.shortcuts()]
+    assert sorted(keys) == sorted(set(keys))
+
+
+@pytest.mark.parametrize("ground", ["window", "panel", "raised"])
+@pytest.mark.parametrize("text", ["text", "dim", "accent", "warning", "error", "good"])
+def test_text_has_contrast(themed: QApplication, ground: str, text: str) -> None:
+    assert contrast(getattr(tokens(), ground), getattr(tokens(), text)) >= 4.5
