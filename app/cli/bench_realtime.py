@@ -126,6 +126,10 @@ def make_bench_song(folder: Path, rate_hz: int) -> SongStore:
     return store
 
 
+SETTLE_S = 1.0
+"""A stream's first blocks are about its start, and are left out."""
+
+
 def run_compiled(request: StreamRequest, seconds: float, load: str) -> tuple[Run, PortAudioOutput]:
     """Play six lanes, one of them turned down, through the compiled callback.
 
@@ -155,7 +159,7 @@ def run_compiled(request: StreamRequest, seconds: float, load: str) -> tuple[Run
         memory.set_playing(True)
         try:
             stream.start()
-            time.sleep(1.0)
+            time.sleep(SETTLE_S)
             before = memory.read_counters()
             with gil_load(load):
                 time.sleep(seconds)
@@ -172,16 +176,9 @@ def run_compiled(request: StreamRequest, seconds: float, load: str) -> tuple[Run
 
 
 def run_python(request: StreamRequest, seconds: float, load: str) -> Run:
-    """Fill the device from a plain Python callback: what a program without a compiled one gets.
+    """Fill the device from a plain Python callback; parameters as for `run_compiled`.
 
-    Parameters
-    ----------
-    request : StreamRequest
-        Device, rate and block.
-    seconds : float
-        How long.
-    load : {"none", "loop", "sort"}
-        See `gil_load`.
+    It is what a program without a compiled callback gets.
     """
     import sounddevice
 
@@ -204,7 +201,7 @@ def run_python(request: StreamRequest, seconds: float, load: str) -> Run:
         latency="low",
         callback=callback,
     ):
-        time.sleep(1.0)
+        time.sleep(SETTLE_S)
         skip, before = len(times_ns), xruns[0]
         with gil_load(load):
             time.sleep(seconds)

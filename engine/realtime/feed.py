@@ -164,6 +164,19 @@ def _fade_into_loop(lane: F32, into: int, position: int, length: int, n: int, st
 
 
 @kernel
+def _stems_are_there(cells: I64, request: I64, progress: I64, frame: int) -> bool:
+    """Whether every stem is there at a song frame, and still when the callback has faded back from it."""
+    block = cells[S_READY_BLOCK]
+    n_blocks = -(-cells[S_CAPACITY] // block)
+    ready = u8_at(cells[S_READY], n_blocks)
+    last = progress[P_TOTAL] - 1 if load_acquire(progress, P_FINISHED) != 0 else cells[S_CAPACITY] - 1
+    ahead = min(frame + cells[S_READY_LOOK], last)
+    if cells[S_LOOP_LIVE] != 0 and frame < request[R_LOOP_B] <= ahead:
+        ahead = min(request[R_LOOP_A] + ahead - request[R_LOOP_B], last)
+    return _is_ready(frame, block, n_blocks, ready) and _is_ready(ahead, block, n_blocks, ready)
+
+
+@kernel
 def _fetchable(cells: I64, request: I64, progress: I64, room: int) -> int:
     """How many frames can be fetched in one straight piece, 0 while the decoder is behind."""
     cursor = cells[S_CURSOR]
@@ -198,19 +211,10 @@ def _fetch(cells: I64, request: I64, stage: F32, stage_frame: I64, stage_ready: 
         _stage_silence(cells, stage, stage_frame, stage_ready, at, n)
         cells[S_CURSOR] = cursor + n
         return n
-    block = cells[S_READY_BLOCK]
-    n_blocks = -(-cells[S_CAPACITY] // block)
-    ready = u8_at(cells[S_READY], n_blocks)
-    last = progress[P_TOTAL] - 1 if load_acquire(progress, P_FINISHED) != 0 else cells[S_CAPACITY] - 1
     looping = cells[S_LOOP_LIVE] != 0 and cursor < request[R_LOOP_B]
     for i in range(n):
-        frame = cursor + i
-        ahead = min(frame + cells[S_READY_LOOK], last)
-        if looping and ahead >= request[R_LOOP_B]:
-            ahead = min(request[R_LOOP_A] + ahead - request[R_LOOP_B], last)
-        there = _is_ready(frame, block, n_blocks, ready) and _is_ready(ahead, block, n_blocks, ready)
-        stage_ready[at + i] = 1 if there else 0
-        stage_frame[at + i] = frame
+        stage_ready[at + i] = 1 if _stems_are_there(cells, request, progress, cursor + i) else 0
+        stage_frame[at + i] = cursor + i
     fade = 0
     if looping:
         fade = min(LOOP_FADE_FRAMES, (request[R_LOOP_B] - request[R_LOOP_A]) // 2)
@@ -368,11 +372,7 @@ def _take_back(cells: I64, table: I64, request: I64) -> bool:
     if u8_at(table[T_RING_READY], LANE_RING_FRAMES)[slot] != 0:
         return False
     frame = i64_at(table[T_RING_FRAME], LANE_RING_FRAMES)[slot]
-    block = cells[S_READY_BLOCK]
-    n_blocks = -(-cells[S_CAPACITY] // block)
-    ready = u8_at(cells[S_READY], n_blocks)
-    look = cells[S_READY_LOOK]
-    if not (_is_ready(frame, block, n_blocks, ready) and _is_ready(frame + look, block, n_blocks, ready)):
+    if not _stems_are_there(cells, request, i64_at(cells[S_PROGRESS], N_PROGRESS), frame):
         return False
     out = back_to - cells[S_START_INDEX]
     centre = out * cells[S_DOWN] // cells[S_UP]
