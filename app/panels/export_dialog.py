@@ -113,6 +113,7 @@ class ExportDialog(QDialog):
         self.form.changed.connect(self._changed)
         self.form.browse_wanted.connect(self._browse)
         self._changed()
+        self.form.focus_first()
 
     def _build(self) -> None:
         heading = QLabel(self.tr("Export"), self)

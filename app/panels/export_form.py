@@ -48,9 +48,11 @@ class ExportForm(QWidget):
     def __init__(self, source: ExportSource, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bits_wanted = "24"
-        self._stems = {name: self._make_stem(name) for name in source.stems}
+        # Made from the top down, because that is the order in which Tab visits them.
         self._what = QButtonGroup(self)
         self._what.setExclusive(True)
+        self._switch = self._make_switch()
+        self._stems = {name: self._make_stem(name) for name in source.stems}
         self._mix_words = QLabel(self)
         self._mix_words.setProperty("class", "small")
         self._mix_words.setWordWrap(True)
@@ -138,7 +140,7 @@ class ExportForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addLayout(self._make_switch())
+        column.addLayout(self._switch)
         column.addWidget(self._pages)
         column.addSpacing(4)
         column.addLayout(_row(self, self.tr("Format"), formats, self._format))
@@ -175,6 +177,10 @@ class ExportForm(QWidget):
     def folder(self) -> Path:
         """Folder for the files."""
         return Path(self.folder_text).expanduser()
+
+    def focus_first(self) -> None:
+        """Begin at the top."""
+        self._what.button(0).setFocus()
 
     # --- what is shown -----------------------------------------------------------------------------
 

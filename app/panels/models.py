@@ -52,13 +52,13 @@ class ModelsPanel(QWidget):
         super().__init__(parent)
         self._model = model
         self.view = _ModelsView(model, self)
-        self.details = ModelDetails(self)
         add = QPushButton(icon("plus"), self.tr("Add a model file…"), self)
         add.setProperty("kind", "flat")
         add.setAccessibleName(self.tr("Add a model file"))
         add.setAutoDefault(True)  # Enter presses it; space belongs to the window
         add.setToolTip(self.tr("Take your own ONNX network into Charon"))
         add.clicked.connect(self._choose_file)
+        self.details = ModelDetails(self)
         left = QVBoxLayout()
         left.setSpacing(4)
         left.addWidget(self.view, 1)

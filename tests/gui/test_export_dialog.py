@@ -211,3 +211,14 @@ def test_bits_come_back_after_a_format_without_them(qtbot: QtBot, dialog: Export
     for container in ("mp3", "flac"):
         dialog.form.show_choice(container, dialog.form.bits, "x")
     assert (dialog.form.container, dialog.form.bits) == ("flac", "16")
+
+
+def test_tab_goes_down_the_form_and_every_stop_has_a_name(qtbot: QtBot, dialog: ExportDialog) -> None:
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.focusWidget() is not None)
+    names: list[str] = []
+    while dialog.focusWidget().accessibleName() not in names:
+        names.append(dialog.focusWidget().accessibleName())
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+    expected = ["Stems", "Vocals", "Accompaniment", "Format", "Bits", "Folder"]
+    assert names == [*expected, "Choose a folder", "Close", "Export"]
