@@ -61,7 +61,8 @@ class DropoutWatch:
         Returns
         -------
         str
-            Why there was a dropout in the last seconds, in one line; empty when there was none.
+            Why there was a dropout in the last seconds, in one line that begins with the cause and a
+            colon; empty when there was none.
         """
         late = counters.xruns - self._xruns
         starved = counters.starved_frames - self._starved_frames
@@ -69,19 +70,14 @@ class DropoutWatch:
         if late > 0 and audible:
             self.count += late
             self._say(
-                _tr(
-                    "The computer was too busy for the sound device {late} time(s): "
-                    "a larger buffer in Settings gives it more time"
-                ).format(late=late),
+                _tr("Computer too busy: the sound came late; a larger buffer in Settings helps"),
                 now_s,
             )
         if starved > 0:
             # A gap that spans several ticks is one dropout.
             self.count += not self._starving
             self._say(
-                _tr("The song came too late from the disk: {ms:.0f} ms were silent").format(
-                    ms=1000.0 * starved / max(1, rate_hz)
-                ),
+                _tr("Disk too slow: {ms:.0f} ms were silent").format(ms=1000.0 * starved / max(1, rate_hz)),
                 now_s,
             )
         self._starving = starved > 0

@@ -73,9 +73,9 @@ class EngineLight(QAbstractButton):
 
     @property
     def state_text(self) -> str:
-        """What is wrong, else how often it was."""
+        """What is wrong, in the few words before its colon; else how often it was."""
         if self._trouble:
-            return self._trouble
+            return self._trouble.partition(":")[0]
         if self._line is None:
             return ""
         if self._dropouts == 1:
@@ -154,7 +154,7 @@ class EngineLight(QAbstractButton):
         self.update()
 
     def _reword(self) -> None:
-        parts = [self.device_text, self.state_text]
+        parts = [self.device_text, self._trouble or self.state_text]
         if self._line is not None:
             parts.insert(0, self._line.name)
         self.setAccessibleDescription(", ".join(part for part in parts if part))
