@@ -4,6 +4,7 @@ GUI thread.
 """
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.models_model import short_title, size_text
@@ -27,7 +28,7 @@ class LicenceDialog(QDialog):
         self.setWindowTitle(self.tr("Licence"))
         self.setFixedWidth(WIDTH_PX)
         self.setAccessibleName(self.tr("Licence of {}").format(short_title(card)))
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(8)
         for text, kind in (
@@ -43,8 +44,12 @@ class LicenceDialog(QDialog):
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 column.addWidget(label)
         column.addSpacing(12)
-        column.addStretch(1)
         column.addLayout(self._make_buttons(card))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be as high as the words are at this width, which is known once they have their fonts."""
+        self.setFixedHeight(self._column.totalHeightForWidth(WIDTH_PX))
+        super().showEvent(event)
 
     def _make_buttons(self, card: ModelCard) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -215,19 +215,21 @@ class _StemRow(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint dots and names."""
         look = tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(font(look.text_small_px))
-        left = 0.0
-        for name, title in self._stems:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.lane_colour(name))
-            painter.drawEllipse(QRectF(left, 6, 8, 8))
-            painter.setPen(look.text)
-            width = painter.fontMetrics().horizontalAdvance(title)
-            place = QRectF(left + 14, 0, width + 2, 20)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), title)
-            left += 14 + width + 16
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setFont(font(look.text_small_px))
+            left = 0.0
+            for name, title in self._stems:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(look.lane_colour(name))
+                painter.drawEllipse(QRectF(left, 6, 8, 8))
+                painter.setPen(look.text)
+                width = painter.fontMetrics().horizontalAdvance(title)
+                place = QRectF(left + 14, 0, width + 2, 20)
+                painter.drawText(
+                    place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), title
+                )
+                left += 14 + width + 16
 
 
 def _label(parent: QWidget, kind: str) -> QLabel:

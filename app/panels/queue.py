@@ -136,14 +136,14 @@ class _QueueView(QListView):
         super().paintEvent(event)
         if self.model().rowCount():
             return
-        painter = QPainter(self.viewport())
-        painter.setFont(font(tokens().text_small_px))
-        painter.setPen(tokens().dim)
-        place = QRectF(self.viewport().rect()).adjusted(20, 12, -20, 0)
-        how = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-        painter.drawText(
-            place, int(how), self.tr("No songs yet. Each one you open is separated here, in order.")
-        )
+        with QPainter(self.viewport()) as painter:
+            painter.setFont(font(tokens().text_small_px))
+            painter.setPen(tokens().dim)
+            place = QRectF(self.viewport().rect()).adjusted(20, 12, -20, 0)
+            how = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+            painter.drawText(
+                place, int(how), self.tr("No songs yet. Each one you open is separated here, in order.")
+            )
 
     # --- buttons of a row --------------------------------------------------------------------------
 
@@ -289,22 +289,22 @@ class _DropBox(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint a quiet frame with two lines of words."""
         look = tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        lit = self._lit or self.hasFocus()
-        painter.setPen(QPen(look.accent if lit else look.line, 1.5 if self._lit else 1.0))
-        ground = QColor(look.accent if self._lit else look.raised)
-        ground.setAlphaF(0.12 if self._lit else 1.0 if self.underMouse() else 0.0)
-        painter.setBrush(ground)
-        place = QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75)
-        painter.drawRoundedRect(place, look.radius_medium_px + 2, look.radius_medium_px + 2)
-        painter.setPen(look.text)
-        painter.setFont(font(look.text_small_px, 500))
-        centred = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(place.adjusted(0, 0, 0, -18), centred, self.text())
-        painter.setPen(look.dim)
-        painter.setFont(font(look.text_small_px))
-        painter.drawText(place.adjusted(0, 18, 0, 0), centred, self.tr("or Ctrl+O"))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            lit = self._lit or self.hasFocus()
+            painter.setPen(QPen(look.accent if lit else look.line, 1.5 if self._lit else 1.0))
+            ground = QColor(look.accent if self._lit else look.raised)
+            ground.setAlphaF(0.12 if self._lit else 1.0 if self.underMouse() else 0.0)
+            painter.setBrush(ground)
+            place = QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75)
+            painter.drawRoundedRect(place, look.radius_medium_px + 2, look.radius_medium_px + 2)
+            painter.setPen(look.text)
+            painter.setFont(font(look.text_small_px, 500))
+            centred = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter)
+            painter.drawText(place.adjusted(0, 0, 0, -18), centred, self.text())
+            painter.setPen(look.dim)
+            painter.setFont(font(look.text_small_px))
+            painter.drawText(place.adjusted(0, 18, 0, 0), centred, self.tr("or Ctrl+O"))
 
 
 def _action_text(name: str) -> str:
