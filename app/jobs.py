@@ -62,7 +62,12 @@ class Task:
 
 
 class Job(QObject):
-    """One piece of work; GUI thread.
+    """One piece of work; GUI thread. Connect before the event loop runs again: it goes when it has ended.
+
+    Parameters
+    ----------
+    forget : callable
+        Told once it has ended.
 
     Attributes
     ----------
@@ -87,8 +92,9 @@ class Job(QObject):
     ended = Signal()
     _news = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, forget: Callable[["Job"], None]) -> None:
+        super().__init__()
+        self._forget = forget
         self._cancel = threading.Event()
         self._messages: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._knocked = threading.Event()
@@ -147,6 +153,11 @@ class Job(QObject):
             if kind in {"done", "failed", "cancelled"}:
                 self.running = False
             getattr(self, kind).emit(*values)
+            if kind == "ended":
+                self._forget(self)
+                # Slots that hold on to their job would keep it, and each other, for ever.
+                self.deleteLater()
+                return
         if progress is not None:
             self.progressed.emit(*progress)
 
@@ -178,10 +189,9 @@ class JobPool(QObject):
         Job
             Nothing has been signalled yet: connect first, hear everything.
         """
-        job = Job()
+        # Kept here, so that the job lives until its last signal is out.
+        job = Job(self._jobs.discard)
         self._jobs.add(job)
-        # Bound to the pool, so that the job lives until its last signal is out.
-        job.ended.connect(partial(self._jobs.discard, job))
         if self._closed:
             # A timer that fires while the window is being taken down finds nobody to work for it.
             job.tell("cancelled", ())

@@ -1,7 +1,9 @@
 """Jobs: off the GUI thread, heard of on it, stopped when asked."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -129,3 +131,16 @@ def test_closing_ends_what_runs(qtbot: QtBot, pool: JobPool) -> None:
     with qtbot.waitSignal(late.ended):
         pass
     assert said == [("cancelled",), ("ended",)]
+
+
+def test_a_job_is_gone_when_it_has_ended(qtbot: QtBot, pool: JobPool) -> None:
+    job = pool.start(lambda task: None)
+    heard: list[Job] = []
+    ended: list[bool] = []
+    job.done.connect(lambda _, job=job: heard.append(job))
+    job.ended.connect(lambda: ended.append(True))
+    gone = weakref.ref(job)
+    del job
+    qtbot.waitUntil(lambda: bool(ended))
+    assert heard.pop() is gone()
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and gone() is None)
