@@ -6,9 +6,8 @@ a thread turns in real time (`Turntable`, which keeps what it heard), and its mo
 
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # Before anything makes a QApplication; a developer's own screen is nothing to test on.
@@ -25,13 +24,10 @@ from app.settings import load_settings, save_settings
 from app.theme import apply_theme, set_reduced_motion
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
-from engine.io.virtual_device import VirtualOutput
 from engine.units import F32
+from tests.gui.turntable import RATE_HZ, Turntable
 from tests.inference.graphs import gains_model
 
-RATE_HZ = 48_000
-BLOCK_FRAMES = 128
-KEEP_S = 30.0
 QUARTER_FRAMES = 16_384
 
 
@@ -66,68 +62,8 @@ def home(tmp_path: Path, small_models: Path) -> Home:
     shutil.copytree(small_models, root)
     settings, notes = load_settings()
     assert notes == []
-    from dataclasses import replace
-
     save_settings(replace(settings, stems=replace(settings.stems, model="quarter")))
     return Home(root)
-
-
-class Turntable:
-    """Turns virtual devices at the pace of the clock, and keeps the last seconds of what they play."""
-
-    def __init__(self) -> None:
-        self.device: VirtualOutput | None = None
-        self._blocks: list[F32] = []
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._turn, name="turntable", daemon=True)
-        self._thread.start()
-
-    def open(self, callback_address: int, userdata_address: int, rate_hz: int | None) -> VirtualOutput:
-        """A StreamOpener."""
-        device = VirtualOutput(callback_address, userdata_address, rate_hz or RATE_HZ, BLOCK_FRAMES)
-        with self._lock:
-            self.device = device
-        return device
-
-    def _turn(self) -> None:
-        before_s = time.monotonic()
-        owed = 0.0
-        while not self._stop.wait(0.004):
-            now_s = time.monotonic()
-            # A machine that was away for long does not play what it missed.
-            owed = min(owed + (now_s - before_s) * RATE_HZ, 0.25 * RATE_HZ)
-            before_s = now_s
-            n_blocks = int(owed) // BLOCK_FRAMES
-            with self._lock:
-                if self.device is None or not self.device.is_running() or n_blocks == 0:
-                    continue
-                owed -= n_blocks * BLOCK_FRAMES
-                self._blocks.append(self.device.advance(n_blocks * BLOCK_FRAMES))
-                kept = sum(block.shape[1] for block in self._blocks)
-                while kept > KEEP_S * RATE_HZ:
-                    kept -= self._blocks.pop(0).shape[1]
-
-    def heard(self, seconds: float) -> F32:
-        """The last seconds, (2, frames)."""
-        n_frames = int(seconds * RATE_HZ)
-        with self._lock:
-            whole = np.concatenate(self._blocks, axis=1) if self._blocks else np.zeros((2, 0), np.float32)
-        return whole[:, -n_frames:]
-
-    def listen(self, qtbot: QtBot, seconds: float) -> F32:
-        """Let that much more be played, while the window lives, and return it."""
-        with self._lock:
-            before = self.device.n_frames if self.device is not None else 0
-        wanted = int(seconds * RATE_HZ)
-        qtbot.waitUntil(
-            lambda: self.device is not None and self.device.n_frames - before >= wanted, timeout=20_000
-        )
-        return self.heard(seconds)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 @pytest.fixture

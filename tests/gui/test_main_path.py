@@ -18,7 +18,8 @@ from app.panels.mixer import LaneHead
 from engine.io.home import Home
 from engine.io.stem_store import StemStore
 from engine.services.separation import Separator
-from tests.gui.conftest import RATE_HZ, Turntable, rms_db
+from tests.gui.conftest import rms_db
+from tests.gui.turntable import RATE_HZ, Turntable
 
 SETTLE_S = 0.1
 """Ramps of the mixer take 5 ms, blocks on their way some more."""

@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from app.desktop import Desktop
 from app.panels.export_dialog import ExportDialog
-from tests.gui.conftest import RATE_HZ
 from tests.gui.frame_watch import FrameWatch
 from tests.gui.test_main_path import drop
+from tests.gui.turntable import RATE_HZ
 
 LIMIT_MS = 50.0
 SONG_S = 600
