@@ -70,7 +70,7 @@ class DropoutWatch:
         if late > 0 and audible:
             self.count += late
             self._say(
-                _tr("Computer too busy: the sound came late; a larger buffer in Settings helps"),
+                _tr("Too busy: the sound came late; a larger buffer in Settings gives the computer time"),
                 now_s,
             )
         if starved > 0:
