@@ -337,8 +337,12 @@ class WaveView(QWidget):
         if event.button() == Qt.MouseButton.MiddleButton:
             self._pan_from = None
             self.setCursor(self._mouse.cursor)
-        elif event.button() == Qt.MouseButton.LeftButton and self._mouse.release():
-            self.seek(self._time_at(event.position().x()))
+        elif event.button() == Qt.MouseButton.LeftButton:
+            if self._mouse.release():
+                self.seek(self._time_at(event.position().x()))
+            elif (span_s := self._loop.active_s) is not None and self.position_s >= span_s[1]:
+                # Behind the loop that was just drawn, playing on would never come to it.
+                self.seek(span_s[0])
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """On the loop's bar: switch the loop on or off."""

@@ -245,6 +245,16 @@ def test_a_drag_makes_a_loop_as_one_step_of_undo(opened):
     assert opened.loop.span_s is None
 
 
+def test_a_loop_that_is_drawn_behind_the_play_head_pulls_it_in(opened):
+    opened.tick(50.0, playing=True)
+    opened.drag(20.0, 40.0)
+    assert near(opened.seeks[-1], 20.0, 0.11)
+    opened.tick(5.0, playing=True)
+    opened.seeks.clear()
+    opened.drag(25.0, 35.0)
+    assert opened.seeks == []  # playing on leads into it
+
+
 def test_edges_and_body_of_the_loop_can_be_dragged(opened):
     opened.drag(20.0, 40.0)
     opened.drag(20.0, 10.0)
