@@ -13,9 +13,12 @@ def _noise(shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def _reference(x, size, axis):
-    shape = (size, 1) if axis == 0 else (1, size)
-    return scipy.ndimage.median_filter(x, size=shape, mode="reflect")
+def _sorted_medians(x, size, axis):
+    """Every window sorted. Not scipy, whose filter reads other values where a mirror turns often."""
+    reach = size // 2
+    padded = np.pad(x, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis)
+    return np.sort(windows, axis=-1)[..., reach]
 
 
 @settings(deadline=None, max_examples=80)
@@ -26,10 +29,10 @@ def _reference(x, size, axis):
     st.sampled_from([0, 1]),
     st.integers(1, 3),
 )
-def test_any_shape_is_bit_identical_to_scipy(rows, columns, size, axis, n_threads):
+def test_any_shape_gives_the_middle_of_every_window(rows, columns, size, axis, n_threads):
     x = _noise((rows, columns), rows * columns)
     with RowPool(n_threads) as pool:
-        assert np.array_equal(running_median(x, size, axis, threads=pool), _reference(x, size, axis))
+        assert np.array_equal(running_median(x, size, axis, threads=pool), _sorted_medians(x, size, axis))
 
 
 @settings(deadline=None, max_examples=40)
@@ -37,23 +40,20 @@ def test_any_shape_is_bit_identical_to_scipy(rows, columns, size, axis, n_thread
 def test_repeated_values_and_infinities_are_counted_as_often_as_they_come(rows, columns, size, axis):
     rng = np.random.default_rng(rows + 100 * columns)
     x = rng.choice(np.array([-np.inf, -1, 0, 0, 1, 1, 2, np.inf], np.float32), (rows, columns))
-    assert np.array_equal(running_median(x, size, axis), _reference(x, size, axis))
+    assert np.array_equal(running_median(x, size, axis), _sorted_medians(x, size, axis))
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_spectrogram_and_the_longest_window(axis):
+def test_a_spectrogram_is_bit_identical_to_scipys(axis):
     x = np.abs(_noise((200, 1025)))
-    assert np.array_equal(running_median(x, 31, axis), _reference(x, 31, axis))
+    expected = scipy.ndimage.median_filter(x, size=(31, 1) if axis == 0 else (1, 31), mode="reflect")
+    assert np.array_equal(running_median(x, 31, axis), expected)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_window_may_be_many_times_longer_than_the_axis(axis):
     x = _noise((24, 30))
-    # Not scipy here: its filter reads other values once the mirror has turned more than three times.
-    reach = MAX_SIZE // 2
-    padded = np.pad(x, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, MAX_SIZE, axis)
-    assert np.array_equal(running_median(x, MAX_SIZE, axis), np.median(windows, axis=-1))
+    assert np.array_equal(running_median(x, MAX_SIZE, axis), _sorted_medians(x, MAX_SIZE, axis))
 
 
 @pytest.mark.parametrize("axis", [0, 1])
