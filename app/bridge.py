@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from engine.services.playback import Playback, PlaybackStatus
 
 TICK_MS = 16
-IDLE_TICK_MS = 100
+IDLE_TICK_MS = 200
 """While nothing moves: an open, paused window should cost next to nothing."""
 JOBS_EVERY_S = 0.25
-FALL_S = 2.0
-"""Meters and play-head are still moving this long after the last intent or sound."""
-SILENCE_DB = -100.0
+FALL_S = 1.5
+"""Held peaks and animations are still moving this long after the last intent or sound."""
+SILENCE_DB = -72.0
+"""Below what a meter shows."""
 RETRY_SOUND_S = 5.0
 
 

@@ -2,8 +2,7 @@
 
 Importing numba, the decoders and the network library takes about a second, loading the compiled
 callback and opening the device some more: all of it on one thread, so that the window is there first
-and stays alive. The window's own heavier rooms are imported there too; their widgets are then built on
-the GUI thread at no more cost than any other.
+and stays alive. What of the window needs those modules is built as soon as they are imported.
 """
 
 import importlib
@@ -25,16 +24,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-ROOMS = (
-    "app.panels.lanes",
-    "app.autosave",
-    "app.session_song",
-    "app.scan",
-    "app.models_model",
-    "app.panels.models",
-    "app.panels.export_dialog",
+HEAVY = (
+    "engine.services.playback",
+    "engine.services.peaks",
+    "engine.kernels.wave_image",
+    "engine.services.mixdown",
+    "engine.services.export",
 )
-"""Rooms of the window that import numpy, numba or the decoders."""
+"""Rooms of the engine that import numpy, numba, the decoders and the network library. None of the window's
+own: PySide makes its classes when they are first named, and only the GUI thread may do that safely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class EngineStart(QObject):
     Attributes
     ----------
     imported : Signal()
-        The rooms of the window can be built.
+        The engine's modules are there: what needs them can be built.
     started : Signal(Started)
     refused : Signal(str, bool)
         Why there is no engine, and whether a model is what is missing.
@@ -134,7 +132,7 @@ class EngineStart(QObject):
     def _run(self, audio: AudioSettings, model: str) -> None:
         try:
             self._read_files()
-            for room in ROOMS:
+            for room in HEAVY:
                 importlib.import_module(room)
             self._imported.emit()
             started = self._start(audio, model)
