@@ -17,28 +17,19 @@ from app.mixer_state import MixerState, Strip
 
 
 class _Change(QUndoCommand):
-    """One value before and after; changes of one gesture merge into one step."""
+    """One value before and after."""
 
-    def __init__(
-        self, text: str, apply: Callable[[Any], None], before: Any, after: Any, gesture: int | None
-    ) -> None:
+    def __init__(self, text: str, apply: Callable[[Any], None], before: Any, after: Any) -> None:
         super().__init__(text)
         self._apply = apply
         self._before = before
         self._after = after
-        self._gesture = gesture
 
-    def id(self) -> int:
-        """Tell Qt that it may try to merge; -1 for a change that stands alone."""
-        return -1 if self._gesture is None else 1
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        """Take a later change of the same gesture in."""
-        if not isinstance(other, _Change) or other._gesture != self._gesture:
-            return False
-        self._after = other._after
-        self.setObsolete(self._after == self._before)
-        return True
+    def extend(self, after: Any) -> None:
+        """Go on with the gesture that made this change."""
+        self._after = after
+        self.setObsolete(after == self._before)
+        self._apply(after)
 
     def redo(self) -> None:
         """Apply."""
@@ -64,6 +55,7 @@ class Edits:
         self._mixer = mixer
         self._loop = loop
         self._gestures = count(1)
+        self._newest: tuple[_Change, int | None, int] | None = None
 
     def begin_gesture(self) -> int:
         """Number for the calls of one gesture, which become one step."""
@@ -102,14 +94,30 @@ class Edits:
         before = (self._loop.span_s, self._loop.enabled)
         after = (span_s, enabled)
         if before != after:
-            change = _Change(_tr("Loop"), lambda value: self._loop.set(*value), before, after, gesture)
-            self.stack.push(change)
+            self._push(_tr("Loop"), lambda value: self._loop.set(*value), (before, after), gesture)
 
     def _change(self, text: str, values: dict[str, dict[str, Any]], gesture: int | None) -> None:
         before = {name: self._mixer.strip(name) for name in values}
         after = {name: replace(before[name], **new) for name, new in values.items()}
         if after != before:
-            self.stack.push(_Change(text, self._apply, before, after, gesture))
+            self._push(text, self._apply, (before, after), gesture)
+
+    def _push(
+        self, text: str, apply: Callable[[Any], None], values: tuple[Any, Any], gesture: int | None
+    ) -> None:
+        """Make a step, or make the newest one longer when it belongs to the same gesture.
+
+        Qt would merge the two itself, but PySide never frees a command that was merged away: a drag
+        would leave sixty of them a second behind.
+        """
+        if self._newest is not None and gesture is not None:
+            change, its_gesture, index = self._newest
+            if its_gesture == gesture and index == self.stack.index() == self.stack.count():
+                change.extend(values[1])
+                return
+        change = _Change(text, apply, *values)
+        self.stack.push(change)
+        self._newest = (change, gesture, self.stack.index())
 
     def _apply(self, strips: dict[str, Strip]) -> None:
         for name, strip in strips.items():

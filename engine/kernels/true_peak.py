@@ -18,7 +18,7 @@ from engine.units import F32, gain_to_db
 
 OVERSAMPLING = 4
 N_TAPS = 24
-"""Neighbours that a point between two samples is made of: flat within 0.05 dB to 0.43 of the rate."""
+"""Neighbours that a point between two samples is made of: flat within 0.02 dB to 0.42 of the rate."""
 
 _BETA = 5.65  # a stop-band of 60 dB
 _BLOCK_FRAMES = 64

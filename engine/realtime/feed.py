@@ -19,6 +19,7 @@ import numpy as np
 from engine.kernels.jit import fast_kernel, kernel
 from engine.realtime.clock import sleep_us
 from engine.realtime.layout import (
+    C_PLAY,
     F_END_INDEX,
     F_EPOCH,
     F_START_FRAME,
@@ -27,10 +28,12 @@ from engine.realtime.layout import (
     K_LARGEST_BLOCK,
     LANE_RING_FRAMES,
     MAX_LANES,
+    N_CONTROL,
     N_COUNTERS,
     N_FEED,
     RAMP_FRAMES,
     RESUME_FRAMES,
+    T_CONTROL,
     T_COUNTER,
     T_FEED,
     T_FEED_SEQ,
@@ -50,7 +53,10 @@ chunk needs 256 * 4.36 = 1115 new frames and the filter some hundreds beside the
 FEED_CHUNK_FRAMES: Final = 256
 LOOP_FADE_FRAMES: Final = 192
 """4 ms at 48 kHz."""
-IDLE_US: Final = 2_000
+IDLE_US: Final = 4_000
+"""Sleep while the ring is full and plays: it lasts eighty times as long."""
+PAUSED_US: Final = 10_000
+"""Sleep while nothing plays: still short to the hand that seeks, and a window left open costs nothing."""
 """Sleep while the ring is full (341 ms deep) or the song is not decoded yet."""
 
 # --- request mailbox: int64, controller -> feeder -------------------------------------------------
@@ -432,7 +438,8 @@ def run_feeder(cells: I64, table: I64, taps: F32) -> None:
         if cells[S_EPOCH] == 0 or not _feed_once(
             cells, table, taps, request, stage, stage_frame, stage_ready
         ):
-            sleep_us(IDLE_US)
+            playing = load_acquire(i64_at(table[T_CONTROL], N_CONTROL), C_PLAY) != 0
+            sleep_us(IDLE_US if playing else PAUSED_US)
 
 
 def chunk_frames(n_taps: int, up: int, down: int) -> int:

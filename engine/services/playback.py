@@ -42,6 +42,8 @@ from engine.units import frames_to_s, s_to_frames
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.02
+IDLE_POLL_S = 0.1
+"""While nothing plays and nothing is separated."""
 RELEASE_PAGES_S = 10.0
 MIN_LOOP_S = 0.02
 PLAYHEAD_LEAD_S = 0.7
@@ -148,6 +150,7 @@ class Playback:
         self._release_at_s = 0.0
         self._play_called_ns = 0
         self._closing = threading.Event()
+        self._wanted = threading.Event()
         self._worker_ready = threading.Event()
         self._worker = SeparationWorker(self._home, model, provider)
         self._jobs = SongJobs(self._worker)
@@ -233,6 +236,7 @@ class Playback:
                 self._seek_frame(0)
             self._playing = True
             self.memory.set_playing(True)
+        self._wanted.set()
 
     def forget_worker_ready(self) -> None:
         """Let `wait_until_warm` wait for the next announcement of a worker, e.g. after a restart."""
@@ -299,6 +303,7 @@ class Playback:
         """Separate a song after those that came before it."""
         with self._lock:
             self._jobs.add(song.absolute())
+        self._wanted.set()
 
     def cancel(self, song: Path) -> None:
         """Stop separating a song, or never begin; what is finished of it is kept."""
@@ -543,7 +548,10 @@ class Playback:
     # --- supervisor --------------------------------------------------------------------------------
 
     def _supervise(self) -> None:
-        while not self._closing.wait(POLL_S):
+        while not self._closing.is_set():
+            busy = self._playing or self._jobs.in_work is not None
+            self._wanted.wait(POLL_S if busy else IDLE_POLL_S)
+            self._wanted.clear()
             with self._lock:
                 now_s = time.monotonic()
                 for event in self._jobs.poll():
@@ -581,6 +589,7 @@ class Playback:
             self.memory.set_playing(False)
         self._output.wait_for_fade()
         self._closing.set()
+        self._wanted.set()
         self._supervisor.join()
         self._output.close()
         self._stop_feeder()
