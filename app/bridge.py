@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.control import ControlThread
-from app.dropouts import DropoutWatch
 from app.loop_state import LoopState
-from app.mixer_state import MASTER, MixerState, Strip
+from app.mixer_sender import MixerSender
+from app.mixer_state import MixerState
+from app.output_choice import GivenOutput, OutputChoice
 from app.song_words import SongWords, read_words
-from app.tick import DeviceLine, Tick
+from app.tick import Tick
+from app.tick_maker import Loaded, TickMaker, device_line
 from engine.errors import CharonError
 
 if TYPE_CHECKING:
     from engine.io.device import StreamOpener
-    from engine.realtime.memory import Meters
-    from engine.services.playback import Playback, PlaybackStatus
+    from engine.services.playback import Playback
 
 TICK_MS = 16
 IDLE_TICK_MS = 200
@@ -91,13 +92,11 @@ class Bridge(QObject):
         self._playback: Playback | None = None
         self._control = ControlThread("control", self._erred.emit)
         self._reader = ControlThread("song-reader", self._erred.emit)
-        self._sent: dict[str, Strip] = {}
-        self._sound_trouble = ""
+        self._sender = MixerSender(mixer, self)
+        self._ticks = TickMaker()
         self._start_trouble = ""
-        self._retry_opener: StreamOpener | None = None
+        self._output: OutputChoice | None = None
         self._retry_at_s = 0.0
-        self._dropouts = DropoutWatch()
-        self._device_name: str | None = None
         self._words = SongWords()
         self._words_of: tuple[Path | None, Path | None] = (None, None)
         self._song: Path | None = None
@@ -117,8 +116,7 @@ class Bridge(QObject):
         self._erred.connect(self.failed, queued)
         self._words_read.connect(self._take_words, queued)
         self._done_on_control.connect(self._run_on_gui, queued)
-        mixer.changed.connect(self._send_strip)
-        mixer.stems_changed.connect(self._send_all_strips)
+        mixer.changed.connect(self._wake)
         loop.changed.connect(self._send_loop)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -153,28 +151,26 @@ class Bridge(QObject):
         """What the engine calls with a line for the user, on any thread."""
         return self._told.emit
 
-    def attach(
-        self, playback: "Playback", *, sound_trouble: str = "", retry: "StreamOpener | None" = None
-    ) -> None:
+    def attach(self, playback: "Playback", output: OutputChoice, *, no_sound: str = "") -> None:
         """Begin to drive an engine.
 
         Parameters
         ----------
         playback : Playback
             Ready to play.
-        sound_trouble : str
-            Why it has no sound device, in one line; empty when it has one.
-        retry : StreamOpener or None
-            Opens the device that is wanted; tried every few seconds while there is none.
+        output : OutputChoice
+            Asked every few seconds while there is no sound device.
+        no_sound : str
+            Why there is none, in one line; empty when there is one.
         """
         self._playback = playback
         self._start_trouble = ""
-        self._sound_trouble = sound_trouble
-        self._retry_opener = retry
+        self._output = output
+        self._ticks.no_sound = no_sound
+        self._ticks.restart(playback.status())
         self._retry_at_s = time.monotonic() + RETRY_SOUND_S
-        self._dropouts.restart(playback.status().counters)
         self._mixer.set_stems(playback.lanes[1:])
-        self._send_all_strips()
+        self._sender.attach(playback)
         self._wake()
         self.attached.emit()
         waiting, self._waiting_song = self._waiting_song, None
@@ -194,6 +190,7 @@ class Bridge(QObject):
         self._reader.close()
         self._control.close()
         if self._playback is not None:
+            self._sender.attach(None)
             self._playback.close()
             self._playback = None
 
@@ -219,7 +216,7 @@ class Bridge(QObject):
         """
         self._wake()
         # No engine may play what is not heard: without a device the play-head would wait for ever.
-        play = play and not self._sound_trouble
+        play = play and not self._ticks.no_sound
         song = song.absolute()
         if song != self._song:
             self._song = song
@@ -252,8 +249,8 @@ class Bridge(QObject):
 
     def toggle_play(self) -> None:
         """Play or pause."""
-        if self._sound_trouble:
-            self.failed.emit(self._sound_trouble)
+        if self._ticks.no_sound:
+            self.failed.emit(self._ticks.no_sound)
         elif self._playback is not None and self._song is not None:
             playing = self._playback.status().playing
             self._call(lambda playback: playback.pause() if playing else playback.play(), "play")
@@ -306,7 +303,7 @@ class Bridge(QObject):
                 raise
             self._done_on_control.emit(self._device_is_open)
 
-        self._retry_opener = opener
+        self._output = GivenOutput(opener)
         self._call(change, "device")
 
     def set_test_tone(self, on: bool) -> None:
@@ -328,42 +325,18 @@ class Bridge(QObject):
         if self._playback is not None:
             self._mixer.set_stems(self._playback.lanes[1:])
             self._folder = None
-            self._sent.clear()
-            self._send_all_strips()
+            self._sender.send_all()
         self.model_changed.emit(name)
 
     def _device_is_open(self) -> None:
-        self._sound_trouble = ""
+        self._ticks.no_sound = ""
         self._wake()
         if self._playback is not None:
-            self._dropouts.restart(self._playback.status().counters)
-            self.device_opened.emit(_device_line(self._playback, self._playback.status()))
+            status = self._playback.status()
+            self._ticks.restart(status)
+            self.device_opened.emit(device_line(self._playback, status))
 
-    # --- mixer and loop ----------------------------------------------------------------------------
-
-    def _send_all_strips(self) -> None:
-        self._sent.clear()
-        for name in (*self._mixer.stems, MASTER):
-            self._send_strip(name)
-
-    def _send_strip(self, name: str) -> None:
-        """Tell the engine what is new of a strip; it ramps to it."""
-        self._wake()
-        playback = self._playback
-        if playback is None or name not in (*playback.lanes[1:], MASTER):
-            return
-        strip, sent = self._mixer.strip(name), self._sent.get(name)
-        self._sent[name] = strip
-        if sent is None or sent.engine_gain_db != strip.engine_gain_db:
-            playback.set_gain_db(name, strip.engine_gain_db)
-        if sent is None or sent.pan != strip.pan:
-            playback.set_pan(name, strip.pan)
-        if name == MASTER:
-            return
-        if sent is None or sent.mute != strip.mute:
-            playback.set_mute(name, strip.mute)
-        if sent is None or sent.solo != strip.solo:
-            playback.set_solo(name, strip.solo)
+    # --- loop --------------------------------------------------------------------------------------
 
     def _send_loop(self) -> None:
         if self._folder is None:
@@ -385,12 +358,11 @@ class Bridge(QObject):
         now_s = time.monotonic()
         playback = self._playback
         if playback is None:
-            self._show(Tick(song=self._song, title=_name(self._song), trouble=self._start_trouble))
+            loaded = Loaded(self._song, None, SongWords())
+            self._show(Tick(song=self._song, title=loaded.title, trouble=self._start_trouble))
             return
-        status = playback.status()
-        meters = playback.meters()
         self._follow_song(playback)
-        tick = self._tick_of(playback, status, meters, now_s)
+        tick = self._ticks.make(playback, Loaded(self._song, self._folder, self._words), now_s)
         if tick.playing or tick.waiting or max(tick.master_peak_db) > SILENCE_DB:
             self._awake_until_s = now_s + FALL_S
         interval_ms = TICK_MS if now_s < self._awake_until_s else IDLE_TICK_MS
@@ -403,7 +375,7 @@ class Bridge(QObject):
             self._retry_sound(now_s)
 
     def _show(self, tick: Tick) -> None:
-        if tick.trouble and not self.tick.trouble and self._playback is not None:
+        if tick.dropouts > self.tick.dropouts and not self.tick.trouble:
             # Once, in full: the engine light has room for the gist only.
             self.failed.emit(tick.trouble)
         self.tick = tick
@@ -430,43 +402,6 @@ class Bridge(QObject):
             self._words = words
             self._wake()
 
-    def _tick_of(
-        self, playback: "Playback", status: "PlaybackStatus", meters: "Meters | None", now_s: float
-    ) -> Tick:
-        known = self._words.song == self._song
-        device = None if self._sound_trouble else _device_line(playback, status)
-        if device is not None and device.name != self._device_name:
-            self._device_name = device.name
-            self._dropouts.restart(status.counters)
-        rate_hz = 0 if device is None else device.rate_hz
-        trouble = self._dropouts.look(status.counters, rate_hz, now_s, audible=status.playing)
-        opened = self._song is not None and playback.song == self._song
-        return Tick(
-            song=self._song,
-            title=self._words.title if known else _name(self._song),
-            artist=self._words.artist if known else "",
-            song_rate_hz=self._words.rate_hz if known else 0,
-            folder=self._folder,
-            position_s=status.position_s if opened else 0.0,
-            duration_s=status.duration_s if opened else None,
-            playing=status.playing,
-            ended=status.ended,
-            waiting=status.waiting and self._song is not None and playback.failure is None,
-            stems_ready=status.stems_ready,
-            pending=status.pending,
-            segments_done=status.segments_done,
-            segments_total=status.segments_total,
-            lane_peaks_db=_lane_peaks(playback, meters),
-            master_peak_db=(-200.0, -200.0) if meters is None else meters.master.peak_db,
-            master_rms_db=(-200.0, -200.0) if meters is None else meters.master.rms_db,
-            limiter_gain_db=0.0 if meters is None else meters.limiter_gain_db,
-            device=device,
-            dropouts=self._dropouts.count,
-            trouble=self._sound_trouble
-            or (self.tr("The sound device is gone: waiting for it to come back") if device is None else "")
-            or trouble,
-        )
-
     def _look_at_jobs(self, playback: "Playback") -> None:
         jobs = playback.jobs()
         if jobs != self._jobs:
@@ -474,28 +409,23 @@ class Bridge(QObject):
             self.jobs_seen.emit(jobs)
 
     def _retry_sound(self, now_s: float) -> None:
-        """Take the sound device as soon as there is one."""
-        opener = self._retry_opener
-        if not self._sound_trouble or opener is None or now_s < self._retry_at_s:
-            return
-        self._retry_at_s = now_s + RETRY_SOUND_S
-        self._try_sound(opener, aloud=False)
+        """Take a sound device as soon as there is one."""
+        if self._ticks.no_sound and now_s >= self._retry_at_s:
+            self._retry_at_s = now_s + RETRY_SOUND_S
+            self._try_sound(aloud=False)
 
     def retry_sound(self) -> None:
-        """Look for the sound device now, because the user asks; says so when there still is none."""
-        if self._retry_opener is not None:
-            self._try_sound(self._retry_opener, aloud=True)
+        """Look for a sound device now, because the user asks; says so when there still is none."""
+        self._try_sound(aloud=True)
 
-    def _try_sound(self, opener: "StreamOpener", *, aloud: bool) -> None:
-        def attempt(playback: "Playback") -> None:
-            from engine.io.device import find_output, rescan_devices
+    def _try_sound(self, *, aloud: bool) -> None:
+        playback, output = self._playback, self._output
+        if playback is None or output is None:
+            return
 
+        def attempt() -> None:
             try:
-                # Nothing of PortAudio is open while there is no device, so it may look afresh; asking it
-                # first is far cheaper than opening in vain.
-                rescan_devices()
-                find_output(None)
-                playback.use_device(opener)
+                playback.use_device(output.choose(afresh=True).opener)
             except CharonError as err:
                 if aloud:
                     self._erred.emit(str(err))
@@ -503,33 +433,5 @@ class Bridge(QObject):
             self._done_on_control.emit(self._device_is_open)
             self._told.emit(self.tr("Sound plays on {}").format(playback.stream.name))
 
-        if self._playback is not None:
-            playback = self._playback
-            # Not through _call: looking for a device in vain must not keep the window ticking fast.
-            self._control.put(lambda: attempt(playback), "retry-sound")
-
-
-def _name(song: Path | None) -> str:
-    return "" if song is None else song.stem
-
-
-def _device_line(playback: "Playback", status: "PlaybackStatus") -> DeviceLine | None:
-    if status.device is None:
-        return None
-    try:
-        stream = playback.stream
-    except CharonError:
-        return None
-    counters = status.counters
-    return DeviceLine(
-        name=stream.name,
-        rate_hz=stream.rate_hz,
-        block_frames=stream.block_frames or round(counters.frames / max(1, counters.callbacks)),
-        latency_ms=1000.0 * stream.output_latency_s,
-    )
-
-
-def _lane_peaks(playback: "Playback", meters: "Meters | None") -> dict[str, tuple[float, float]]:
-    if meters is None:
-        return {}
-    return {name: level.peak_db for name, level in zip(playback.lanes, meters.lanes, strict=False)}
+        # Not through _call: looking for a device in vain must not keep the window ticking fast.
+        self._control.put(attempt, "retry-sound")

@@ -101,6 +101,7 @@ class Desktop(QObject):
         self.work_line = WorkLine(self.window.status)
         self.rooms: Rooms | None = None
         self._waiting_sessions: list[Path] = []
+        self._sound_offer = ""
         self._closed = False
         self._add_docks()
         self._connect()
@@ -129,6 +130,7 @@ class Desktop(QObject):
         bridge.jobs_seen.connect(self.queue.update)
         bridge.jobs_seen.connect(self.work_line.show_jobs)
         bridge.song_changed.connect(self._show_song)
+        bridge.device_opened.connect(self._sound_is_there)
         self.opening.notice.connect(window.status.warn)
         self.opening.session_wanted.connect(self._open_session)
         self._connect_transport()
@@ -218,26 +220,30 @@ class Desktop(QObject):
             return
         self.window.empty.say("")
         self.work_line.set_model(started.titles.get(started.playback.model, started.playback.model))
-        self.bridge.attach(started.playback, sound_trouble=started.sound_trouble, retry=started.wanted)
-        for note in started.notes:
-            self.window.status.tell(note)
-        if started.sound_trouble:
-            self._offer_sound(started.sound_trouble)
+        self.bridge.attach(started.playback, started.output, no_sound=started.no_sound)
+        if started.note:
+            self.window.status.tell(started.note)
+        if started.no_sound:
+            self._offer_sound(started.no_sound)
         if self.rooms is not None:
             self.rooms.engine_started(started)
 
-    def _offer_sound(self, trouble: str) -> None:
-        self.window.empty.say(
-            self.tr("There is no sound device. Songs can be separated and exported all the same.")
-        )
+    def _offer_sound(self, why: str) -> None:
+        self.window.empty.say(self.tr("Without sound, songs can be separated and exported all the same."))
         self.window.offers.offer(
-            self.tr("No sound: {}").format(trouble),
+            why,
             (
                 (self.tr("Look again"), self.bridge.retry_sound),
                 (self.tr("Sound settings…"), self._open_sound_settings),
                 (self.tr("Go on without"), lambda: None),
             ),
         )
+        self._sound_offer = why
+
+    def _sound_is_there(self) -> None:
+        self.window.empty.say("")
+        if self.window.offers.text == self._sound_offer:
+            self.window.offers.withdraw()
 
     def _engine_refused(self, reason: str, model_missing: bool) -> None:
         self.window.empty.say("")

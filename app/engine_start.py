@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 
+from app.output_choice import GivenOutput, OutputChoice, SettingsOutput, open_nothing
 from app.settings import AudioSettings
 from engine.errors import CharonError, DeviceError, ModelError
 
 if TYPE_CHECKING:
-    from engine.io.device import OutputStream, StreamOpener
+    from engine.io.device import StreamOpener
     from engine.io.home import Home
     from engine.services.playback import Playback
 
@@ -42,20 +43,20 @@ class Started:
     Parameters
     ----------
     playback : Playback
-    sound_trouble : str
+    output : OutputChoice
+        Where its sound goes, or would go.
+    no_sound : str
         Why it has no sound device, in one line; empty when it has one.
-    wanted : StreamOpener
-        Opens the device that the settings ask for.
-    notes : tuple of str
-        What the user should know of the start.
+    note : str
+        What the user should know of the choice of the device.
     titles : mapping of str to str
         What each model is called, without the list of its stems.
     """
 
     playback: "Playback"
-    sound_trouble: str
-    wanted: "StreamOpener"
-    notes: tuple[str, ...]
+    output: OutputChoice
+    no_sound: str
+    note: str
     titles: Mapping[str, str]
 
 
@@ -151,15 +152,21 @@ class EngineStart(QObject):
     def _start(self, audio: AudioSettings, model: str) -> Started:
         from engine.services.playback import Playback
 
-        wanted, trouble, notes = self._choose_output(audio)
-        opener = _open_nothing if trouble else wanted
+        output: OutputChoice = SettingsOutput(audio) if self._opener is None else GivenOutput(self._opener)
+        no_sound = note = ""
+        try:
+            chosen = output.choose(afresh=False)
+            opener, note = chosen.opener, chosen.note
+        except DeviceError:
+            opener = open_nothing
+            no_sound = _tr("No sound device: connect one, Charon takes it as soon as it is there")
         try:
             playback = Playback(opener, self._home, model=model, on_notice=self._on_notice)
         except DeviceError as err:
             # It is there and refuses (busy, another rate): everything but sound still works.
-            trouble = str(err)
-            playback = Playback(_open_nothing, self._home, model=model, on_notice=self._on_notice)
-        return Started(playback, trouble, wanted, tuple(notes), self._titles())
+            no_sound = _tr("Sound device refused: {}").format(err)
+            playback = Playback(open_nothing, self._home, model=model, on_notice=self._on_notice)
+        return Started(playback, output, no_sound, note, self._titles())
 
     def _titles(self) -> dict[str, str]:
         from engine.inference.model_store import ModelStore
@@ -169,34 +176,6 @@ class EngineStart(QObject):
         cards = ModelStore(home.models, home.cards).cards
         return {name: card.title.partition(":")[0] for name, card in cards.items()}
 
-    def _choose_output(self, audio: AudioSettings) -> "tuple[StreamOpener, str, list[str]]":
-        """What to open, why that is in vain, and what the user should know."""
-        from engine.io.device import StreamRequest, find_output, portaudio_opener
 
-        if self._opener is not None:
-            return self._opener, "", []
-        device: str | None = audio.device or None
-        notes: list[str] = []
-        rate_hz, block_frames = audio.rate_hz or None, audio.block_frames
-        trouble = ""
-        try:
-            find_output(device)
-        except DeviceError as err:
-            trouble = str(err)
-            if device is not None:
-                try:
-                    chosen = find_output(None)
-                except DeviceError:
-                    pass
-                else:
-                    # The rate and buffer were chosen for the other device.
-                    device, rate_hz, block_frames, trouble = None, None, 0, ""
-                    notes.append(f"{audio.device} is not there: playing on {chosen.name}")
-        return portaudio_opener(StreamRequest(device, rate_hz, block_frames)), trouble, notes
-
-
-def _open_nothing(callback_address: int, userdata_address: int, rate_hz: int | None) -> "OutputStream":
-    """A device that makes no sound and keeps no time: songs are opened, separated, exported, not heard."""
-    from engine.io.virtual_device import VirtualOutput
-
-    return VirtualOutput(callback_address, userdata_address, rate_hz or 48_000)
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("EngineStart", text)

@@ -12,6 +12,8 @@ from engine.units import F32
 RATE_HZ = 48_000
 BLOCK_FRAMES = 128
 KEEP_S = 6.0
+UNDERFLOW = 4
+"""PortAudio's flag of a callback that came too late."""
 
 
 class Turntable:
@@ -49,6 +51,12 @@ class Turntable:
                 kept = sum(block.shape[1] for block in self._blocks)
                 while kept > KEEP_S * RATE_HZ:
                     kept -= self._blocks.pop(0).shape[1]
+
+    def report_underflow(self) -> None:
+        """Let the next block come as a driver's does that was late."""
+        with self._lock:
+            if self.device is not None:
+                self._blocks.append(self.device.advance(BLOCK_FRAMES, status=UNDERFLOW))
 
     def heard(self, seconds: float) -> F32:
         """The last seconds, (2, frames)."""
