@@ -6,7 +6,7 @@ GUI thread; built once those modules are imported, about a second after the wind
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from app.engine_start import Started
 from app.jobs import Task
@@ -51,6 +51,8 @@ class Rooms(QObject):
         self.lanes = LanesPanel(desktop.mixer, desktop.loop, desktop.edits)
         self.lanes.seek_wanted.connect(bridge.seek)
         window.set_lanes(self.lanes)
+        # The heads are made anew at the same signal, perhaps after this.
+        desktop.mixer.stems_changed.connect(lambda: QTimer.singleShot(0, window.order_tabs))
         desktop.lane_keys.follow(self.lanes)
         home = self._home
         self.models = ModelsModel(
@@ -73,6 +75,15 @@ class Rooms(QObject):
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
         bridge.jobs_seen.connect(self._note_jobs)
+        lanes = self.lanes
+        for name, call in (
+            ("zoom_in", lanes.zoom_in),
+            ("zoom_out", lanes.zoom_out),
+            ("zoom_fit", lanes.fit),
+            ("loop_from", lanes.loop_from_here),
+            ("loop_to", lanes.loop_to_here),
+        ):
+            window.actions_[name].triggered.connect(call)
         window.actions_["export"].triggered.connect(self.open_export)
         window.actions_["settings"].triggered.connect(lambda: self.open_settings("audio"))
         self.sessions.begin()

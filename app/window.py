@@ -77,9 +77,11 @@ class Window(QMainWindow):
         self.offers = OfferBar(self)
         self.status = StatusLine(self)
         self._docks: dict[str, Dock] = {}
+        self.offers.asked.connect(self.order_tabs)
         self._lanes: QWidget | None = None
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self.empty)
+        self._transport = transport
         self._build_top(transport)
         self._build_middle()
         self._build_corners()
@@ -197,6 +199,18 @@ class Window(QMainWindow):
         """Take the lanes in; they are built when the engine is there."""
         self._lanes = lanes
         self._pages.addWidget(lanes)
+        self.order_tabs()
+
+    def order_tabs(self) -> None:
+        """Let Tab lead from the top to the middle and then to the docks, whenever new controls are there."""
+        places = (self._transport, self.offers, self.empty, self._lanes, *self._docks.values())
+        before: QWidget | None = None
+        for place in places:
+            for widget in () if place is None else place.findChildren(QWidget):
+                if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.window() is self:
+                    if before is not None:
+                        self.setTabOrder(before, widget)
+                    before = widget
 
     def show_lanes(self, shown: bool) -> None:
         """Show the lanes, or what an empty window says."""

@@ -72,6 +72,8 @@ class FirstSteps(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("firstSteps")
+        ground, radius = tokens().panel.name(), tokens().radius_medium_px
+        self.setStyleSheet(f"#firstSteps {{ background: {ground}; border-radius: {radius}px; }}")
         self.setMaximumWidth(ZONE_WIDTH_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         grid = QGridLayout(self)

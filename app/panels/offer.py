@@ -6,7 +6,7 @@ GUI thread. A dialog would have to be answered before anything else; this waits.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from app.theme import icon, tokens
@@ -15,7 +15,15 @@ ICON_PX = 18
 
 
 class OfferBar(QWidget):
-    """Text and a few answers above the lanes; one offer at a time, the newest."""
+    """Text and a few answers above the lanes; one offer at a time, the newest.
+
+    Attributes
+    ----------
+    asked : Signal()
+        There are new buttons.
+    """
+
+    asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +71,7 @@ class OfferBar(QWidget):
             self._answers.append(button)
             self._row.addWidget(button)
         self.show()
+        self.asked.emit()
 
     def withdraw(self) -> None:
         """Close the bar without an answer."""

@@ -54,8 +54,8 @@ def tab_walk(root: QWidget, qtbot: QtBot) -> list[QWidget]:
 
 def spoken_name(widget: QWidget) -> str:
     """What a screen reader says of a control; a box that only says its value does not say what it is."""
-    if isinstance(widget, QComboBox) and not widget.accessibleName():
-        return ""
+    if isinstance(widget, QComboBox):
+        return widget.accessibleName().strip()
     interface = QAccessible.queryAccessibleInterface(widget)
     return "" if interface is None else interface.text(QAccessible.Text.Name).strip()
 
