@@ -1,6 +1,7 @@
 """The GUI thread is never away for longer than 50 ms: a ten-minute song is loaded, separated, zoomed,
 mixed and exported under a watch that names the cause of the longest absence."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,9 @@ def turn_wheel(desktop: Desktop, steps: int, where: float) -> None:
 
 def test_the_window_never_stalls(desktop: Desktop, qtbot: QtBot, long_song: Path, tmp_path: Path) -> None:
     bridge = desktop.bridge
+    # What hundreds of tests before this one left on the heap is not the window's to be walked through.
+    gc.collect()
+    gc.freeze()
     watch = FrameWatch(LIMIT_MS)
     try:
         watch.begin("idle")
@@ -85,5 +89,6 @@ def test_the_window_never_stalls(desktop: Desktop, qtbot: QtBot, long_song: Path
         qtbot.wait(1000)
     finally:
         watch.close()
+        gc.unfreeze()
     print(watch.table())
     assert all(gap.worst_ms <= LIMIT_MS for gap in watch.gaps), watch.table()
