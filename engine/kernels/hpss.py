@@ -23,6 +23,7 @@ import numpy as np
 
 from engine.errors import ParameterError
 from engine.kernels.fft import PAD, fft_tables, irfft_frame, rfft_frame
+from engine.kernels.frames import cut_frame
 from engine.kernels.jit import RowPool, fast_kernel, kernel, run_rows
 from engine.kernels.lanes import N_LANES
 from engine.kernels.median import (
@@ -193,19 +194,9 @@ def _transform_rows(
 ) -> None:
     """Spectra of the centred frames first, first + 1, .. of one channel, silence around it."""
     n_fft = half_window.shape[0]
-    n = x.shape[0]
-    edge = np.zeros(n_fft, np.float32)
+    frame = np.empty(n_fft, np.float32)
     for row in range(spec.shape[0]):
-        start = (first + row) * hop_frames - n_fft // 2
-        if start >= 0 and start + n_fft <= n:
-            frame = x[start : start + n_fft]
-        else:
-            edge[:] = 0.0
-            low = max(start, 0)
-            high = min(start + n_fft, n)
-            if high > low:
-                edge[low - start : high - start] = x[low:high]
-            frame = edge
+        cut_frame(x, (first + row) * hop_frames - n_fft // 2, n_fft, frame)
         rfft_frame(frame, half_window, tables[0], tables[1], tables[2], work, spec[row])
 
 

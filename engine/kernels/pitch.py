@@ -24,6 +24,7 @@ import numpy as np
 
 from engine.errors import ParameterError
 from engine.kernels.fft import MAX_N_FFT, MIN_N_FFT, PAD, fft_tables, irfft_frame, rfft_frame
+from engine.kernels.frames import cut_frame
 from engine.kernels.jit import RowPool, fast_kernel, kernel
 from engine.units import F32
 
@@ -46,16 +47,6 @@ class PitchTrack:
 
     f0_hz: F32
     aperiodicity: F32
-
-
-@kernel
-def _gather(x: F32, start: int, n: int, out: F32) -> None:
-    """`x` from frame `start`, `n` frames, into `out`; silence outside `x` and in the rest of `out`."""
-    out[:] = 0.0
-    low = max(start, 0)
-    high = min(start + n, x.shape[0])
-    if high > low:
-        out[low - start : high - start] = x[low:high]
 
 
 @fast_kernel
@@ -173,11 +164,11 @@ def _track_rows(
             start = j * hop_frames + origin
             t = j - n_shared
             if n_shared > 0:
-                _gather(x[channel], start, hop_frames, sound)
+                cut_frame(x[channel], start, hop_frames, sound)
                 rfft_frame(sound, half_ones, passes, join, split, work, hop_spec)
             if t >= t0:
                 if n_shared == 0 or tail_frames != hop_frames:
-                    _gather(x[channel], start, tail_frames, sound)
+                    cut_frame(x[channel], start, tail_frames, sound)
                     rfft_frame(sound, half_ones, passes, join, split, work, long_spec)
                     _cross_power(long_spec, long_spec, total)
                 else:
@@ -185,12 +176,12 @@ def _track_rows(
                 for i in range(n_shared):
                     _add(shared[(t + i) % n_shared], total)
                 irfft_frame(total, scaled_ones, passes, join, split, work, correlation)
-                _gather(x[channel], t * hop_frames + origin, longest, head)
+                cut_frame(x[channel], t * hop_frames + origin, longest, head)
                 period, depth = _best_period(correlation, head, shortest, longest, threshold, trough)
                 f0_hz[channel, t] = rate_hz / period
                 aperiodicity[channel, t] = depth
             if n_shared > 0:
-                _gather(x[channel], start, hop_frames + longest, sound)
+                cut_frame(x[channel], start, hop_frames + longest, sound)
                 rfft_frame(sound, half_ones, passes, join, split, work, long_spec)
                 _cross_power(hop_spec, long_spec, shared[j % n_shared])
 

@@ -132,6 +132,13 @@ def test_short_and_odd_sounds_have_finite_parts(n_frames, kind):
     np.testing.assert_allclose(harmonic + percussive, x, atol=1e-6)
 
 
+def test_sound_beyond_all_measure_stays_finite():
+    x = np.full((1, 5000), 1e30, np.float32)
+    x[:, ::2] *= -1
+    with Hpss() as plan:
+        assert np.isfinite(plan.separate(x)).all()
+
+
 def test_results_go_into_given_arrays():
     x = _notes_and_clicks(0.5)
     harmonic, percussive = np.full((2, 1, x.shape[1]), np.nan, np.float32)

@@ -126,7 +126,7 @@ def test_noise_is_aperiodic():
 
 
 @pytest.mark.parametrize("n_frames", [0, 1, 2, 511, 2205])
-@pytest.mark.parametrize("level", [0.0, 1e-30, 1e-12, 1.0, 1e15])
+@pytest.mark.parametrize("level", [0.0, 1e-30, 1e-12, 1.0, 1e30])
 def test_silence_direct_current_and_clicks_have_finite_tracks(n_frames, level):
     for x in (np.full((1, n_frames), level, np.float32), np.zeros((1, n_frames), np.float32)):
         if n_frames and not x.any():

@@ -1,0 +1,291 @@
+"""The shape of a spectrum in a few numbers, frame by frame, and two measures of the wave itself.
+
+Analysis threads, and the streaming form for visuals (engine/stream/features.py). Equivalent to
+librosa.feature.spectral_centroid, _bandwidth, _rolloff and _flatness, rms and zero_crossing_rate with
+their defaults, with time first. It exists because each of those walks the whole spectrogram several
+times; here a row is read while it lies in the first cache and gives all of them.
+
+References
+----------
+.. [1] G. Peeters, "A large set of audio features for sound description", IRCAM 2004: centroid, spread,
+   roll-off, flatness.
+.. [2] S. Dixon, "Onset detection revisited", DAFx-06, 2006: spectral flux, half-wave rectified.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import ParameterError
+from engine.kernels.jit import RowPool, fast_kernel, kernel, run_rows
+from engine.units import F32
+
+ROLLOFF_SHARE = 0.85
+"""Part of the magnitudes' sum that lies below the roll-off."""
+
+LEAST_POWER = 1e-10
+"""Power that a silent bin counts as in the flatness."""
+
+CENTROID, BANDWIDTH, ROLLOFF, FLATNESS, FLUX = range(5)
+"""Places of the numbers in a row of `shape_row`, frequencies in bins."""
+
+N_SHAPE = 5
+
+_CHUNK = 64
+_LEAST_MAGNITUDE_BITS = int(np.sqrt(np.float32(LEAST_POWER)).view(np.int32))
+_ONE_BITS = 0x3F800000
+_MANTISSA_BITS = 0x007FFFFF
+_EXPONENT_BIAS = 127
+_LN_2 = math.log(2.0)
+_TINY = float(np.finfo(np.float32).tiny)
+_CROSSING_LEVEL = np.float32(1e-10)
+
+
+@dataclass(frozen=True)
+class SpectralShape:
+    """What spectra look like over time; each a float32 array, shape (frames,).
+
+    Attributes
+    ----------
+    centroid_hz
+        Mean frequency, weighed by magnitude; 0 in silence.
+    bandwidth_hz
+        Standard deviation around it, weighed likewise.
+    rolloff_hz
+        Frequency of the bin below which (itself included) ROLLOFF_SHARE of the magnitudes lie.
+    flatness
+        Geometric mean of the powers over their mean, 0..1: 1 is white noise (and silence).
+    flux
+        Mean over the bins of how much their magnitudes rose since the frame before; 0 at the first.
+    """
+
+    centroid_hz: F32
+    bandwidth_hz: F32
+    rolloff_hz: F32
+    flatness: F32
+    flux: F32
+
+
+@fast_kernel
+def _moments(row: F32) -> tuple[float, float]:
+    """Sum of the magnitudes, and their mean place in bins."""
+    total = np.float32(0.0)
+    first = np.float32(0.0)
+    for k in range(row.shape[0]):
+        total += row[k]
+        first += row[k] * np.float32(k)
+    if total < _TINY:
+        return 0.0, 0.0
+    return float(total), float(first / total)
+
+
+@fast_kernel
+def _spread(row: F32, total: float, centre: float) -> float:
+    """Standard deviation around `centre`, in bins."""
+    middle = np.float32(centre)
+    second = np.float32(0.0)
+    for k in range(row.shape[0]):
+        away = np.float32(k) - middle
+        second += row[k] * away * away
+    return math.sqrt(second / total) if total > 0.0 else 0.0
+
+
+@fast_kernel
+def _rolloff(row: F32, total: float, share: float) -> int:
+    """First bin at which the running sum reaches `share` of the total."""
+    n = row.shape[0]
+    wanted = np.float32(share * total)
+    below = np.float32(0.0)
+    for start in range(0, n, _CHUNK):
+        stop = min(start + _CHUNK, n)
+        chunk = np.float32(0.0)
+        for k in range(start, stop):
+            chunk += row[k]
+        if below + chunk >= wanted:
+            for k in range(start, stop):
+                below += row[k]
+                if below >= wanted:
+                    return k
+            return stop - 1
+        below += chunk
+    return n - 1
+
+
+@fast_kernel
+def _flatness(row: F32, bits: F32) -> float:
+    """Geometric over arithmetic mean of the powers, `bits` a work array of _CHUNK.
+
+    The logarithm of a product is cheaper than a sum of logarithms: exponents add up as integers, and
+    64 mantissas of 1..2 multiply to less than 2^64, so that a chunk takes one logarithm.
+    """
+    n = row.shape[0]
+    as_int = row.view(np.int32)
+    mantissa = bits.view(np.int32)
+    least = np.float32(LEAST_POWER)
+    exponents = 0
+    log_sum = 0.0
+    power = np.float32(0.0)
+    for start in range(0, n, _CHUNK):
+        size = min(_CHUNK, n - start)
+        chunk = as_int[start : start + size]
+        values = row[start : start + size]
+        sum_of_exponents = np.int32(0)
+        for k in range(size):
+            # Positive floats are in the order of their bits.
+            raised = max(chunk[k], np.int32(_LEAST_MAGNITUDE_BITS))
+            sum_of_exponents += np.int32(raised >> 23)
+            mantissa[k] = (raised & np.int32(_MANTISSA_BITS)) | np.int32(_ONE_BITS)
+        product = np.float32(1.0)
+        for k in range(size):
+            product *= bits[k]
+        for k in range(size):
+            power += max(values[k] * values[k], least)
+        exponents += sum_of_exponents
+        log_sum += math.log(product)
+    log_mean = 2.0 * (log_sum + _LN_2 * (exponents - _EXPONENT_BIAS * n)) / n
+    return min(1.0, math.exp(log_mean) * n / power)
+
+
+@fast_kernel
+def rise(before: F32, row: F32) -> float:
+    """Mean over the bins of the rise from `before` to `row`."""
+    total = np.float32(0.0)
+    for k in range(row.shape[0]):
+        total += max(row[k] - before[k], np.float32(0.0))
+    return float(total) / row.shape[0]
+
+
+@kernel
+def shape_row(before: F32, row: F32, share: float, work: F32, out: F32) -> None:
+    """The shape of one spectrum.
+
+    Parameters
+    ----------
+    before, row : float32 arrays, shape (bins,)
+        Magnitudes of the frame before and of this one; `before` may be `row` at the first.
+    share : float
+        Of the roll-off.
+    work : float32 array, shape (64,)
+    out : float32 array, shape (N_SHAPE,)
+        Frequencies in bins.
+    """
+    total, centre = _moments(row)
+    out[CENTROID] = centre
+    out[BANDWIDTH] = _spread(row, total, centre)
+    out[ROLLOFF] = _rolloff(row, total, share)
+    out[FLATNESS] = _flatness(row, work)
+    out[FLUX] = rise(before, row)
+
+
+@kernel
+def _shape_rows(first: int, last: int, magnitudes: F32, share: float, bin_hz: float, out: F32) -> None:
+    work = np.empty(_CHUNK, np.float32)
+    numbers = np.empty(N_SHAPE, np.float32)
+    for t in range(first, last):
+        shape_row(magnitudes[max(t - 1, 0)], magnitudes[t], share, work, numbers)
+        for i in range(N_SHAPE):
+            out[i, t] = numbers[i] * (bin_hz if i <= ROLLOFF else 1.0)
+
+
+def spectral_shape(
+    magnitudes: F32,
+    rate_hz: int,
+    rolloff_share: float = ROLLOFF_SHARE,
+    threads: RowPool | None = None,
+) -> SpectralShape:
+    """Measure every frame of a spectrogram.
+
+    Parameters
+    ----------
+    magnitudes : float32 array, shape (frames, bins)
+        Non-negative, at most 1e17, bins from 0 Hz to half the rate.
+    rate_hz : int
+        Of the sound.
+    rolloff_share : float, 0..1
+    threads : RowPool or None
+
+    Returns
+    -------
+    SpectralShape
+    """
+    if magnitudes.ndim != 2 or magnitudes.dtype != np.float32 or magnitudes.shape[1] < 2:
+        raise ParameterError(
+            f"magnitudes must be float32 (frames, bins), not {magnitudes.dtype} {magnitudes.shape}"
+        )
+    if rate_hz <= 0:
+        raise ParameterError(f"sample rate {rate_hz} Hz is not above 0 Hz")
+    if not 0.0 < rolloff_share < 1.0:
+        raise ParameterError(f"a roll-off at a share of {rolloff_share} is outside 0..1")
+    n, n_bins = magnitudes.shape
+    out = np.empty((N_SHAPE, n), np.float32)
+    bin_hz = 0.5 * rate_hz / (n_bins - 1)
+    run_rows(_shape_rows, n, np.ascontiguousarray(magnitudes), rolloff_share, bin_hz, out, threads=threads)
+    return SpectralShape(*out)
+
+
+@fast_kernel
+def sum_of_squares(x: F32) -> float:
+    """Energy of float32 samples, shape (frames,), summed in float64: no finite sample overflows it."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += np.float64(x[i]) * np.float64(x[i])
+    return total
+
+
+@fast_kernel
+def crossings(x: F32) -> int:
+    """How often neighbours in `x`, shape (frames,), differ in sign; -100 dBFS twice over counts as 0."""
+    count = np.int32(0)
+    for i in range(1, x.shape[0]):
+        count += np.int32((x[i] < -_CROSSING_LEVEL) != (x[i - 1] < -_CROSSING_LEVEL))
+    return int(count)
+
+
+@kernel
+def _wave_rows(
+    first: int, last: int, x: F32, frame_frames: int, hop_frames: int, rms: F32, crossing_rate: F32
+) -> None:
+    """Rows [first, last) of all channels' centred frames in turn."""
+    n_frames = rms.shape[1]
+    n = x.shape[1]
+    for row in range(first, last):
+        channel = row // n_frames
+        t = row - channel * n_frames
+        start = t * hop_frames - frame_frames // 2
+        inside = x[channel, max(start, 0) : min(start + frame_frames, n)]
+        rms[channel, t] = math.sqrt(sum_of_squares(inside) / frame_frames)
+        crossing_rate[channel, t] = np.float32(crossings(inside)) / np.float32(frame_frames)
+
+
+def wave_levels(
+    x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None
+) -> tuple[F32, F32]:
+    """RMS and zero-crossing rate of the frames centred at 0, hop_frames, 2 * hop_frames, ..
+
+    Parameters
+    ----------
+    x : float32 array, shape (channels, frames)
+        Any length; silence around it.
+    frame_frames : int, even, >= 2
+    hop_frames : int, >= 1
+    threads : RowPool or None
+
+    Returns
+    -------
+    rms : float32 array, shape (channels, 1 + frames // hop_frames)
+        Root of the mean square, full scale 1.
+    crossing_rate : float32 array, of the same shape, 0..1
+        Changes of sign, a frame of sound each at most; what is quieter than -200 dBFS has no sign.
+    """
+    if x.ndim != 2 or x.dtype != np.float32:
+        raise ParameterError(f"sound must be float32 (channels, frames), not {x.dtype} {x.shape}")
+    if frame_frames < 2 or frame_frames % 2:
+        raise ParameterError(f"a frame of {frame_frames} is not an even number from 2")
+    if hop_frames < 1:
+        raise ParameterError(f"a hop of {hop_frames} frames is below 1")
+    shape = (x.shape[0], 1 + x.shape[1] // hop_frames)
+    rms, crossing_rate = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    x = np.ascontiguousarray(x)
+    run_rows(_wave_rows, rms.size, x, frame_frames, hop_frames, rms, crossing_rate, threads=threads)
+    return rms, crossing_rate
