@@ -88,14 +88,14 @@ def _best_chain(local: F64, nearest: int, costs: F64, links: I64, totals: F64) -
             started = True
 
 
-def track_beats(onset: F32, columns_per_s: float, tempo_bpm: float, tightness: float = TIGHTNESS) -> I64:
+def track_beats(onset: F32, onsets_per_s: float, tempo_bpm: float, tightness: float = TIGHTNESS) -> I64:
     """Find the beats of a song whose tempo is known.
 
     Parameters
     ----------
     onset : float32 array, shape (n,), n >= 1
         Onset strength, finite.
-    columns_per_s : float, > 0
+    onsets_per_s : float, > 0
         Envelope values a second.
     tempo_bpm : float, >= 0
         0, which stands for none, has no beats.
@@ -105,15 +105,15 @@ def track_beats(onset: F32, columns_per_s: float, tempo_bpm: float, tightness: f
     Returns
     -------
     int64 array, shape (n_beats,)
-        Columns, ascending. Beats without an onset at either end of the song are left out.
+        Indices into `onset`, ascending. Beats without an onset at either end of the song are left out.
     """
     onset = checked_onset(onset)
-    if not columns_per_s > 0 or not tempo_bpm >= 0 or not tightness > 0:
+    if not onsets_per_s > 0 or not tempo_bpm >= 0 or not tightness > 0:
         raise ParameterError(
-            f"{tempo_bpm} bpm at {columns_per_s} values a second with tightness {tightness}: "
+            f"{tempo_bpm} bpm at {onsets_per_s} values a second with tightness {tightness}: "
             "rate and tightness must be above 0, the tempo not below"
         )
-    period = 60.0 * columns_per_s / tempo_bpm if tempo_bpm > 0 else math.inf
+    period = 60.0 * onsets_per_s / tempo_bpm if tempo_bpm > 0 else math.inf
     deviation = float(onset.std(ddof=1)) if onset.shape[0] > 1 else 0.0
     if deviation <= 1e-9 or not 2.0 <= period <= onset.shape[0]:
         return np.zeros(0, np.int64)
@@ -158,11 +158,11 @@ def find_bars(beats: I64, onset: F32, chroma: F32 | None = None) -> Bars:
     Parameters
     ----------
     beats : int64 array, shape (n_beats,)
-        Columns of `onset`, ascending.
+        Indices into `onset`, ascending.
     onset : float32 array, shape (n,)
         Onset strength; that of the bass alone is clearer than that of the whole.
-    chroma : float32 array, shape (12, n), or None
-        Of the same columns, >= 0.
+    chroma : float32 array, shape (n, 12), or None
+        Of the same moments, >= 0.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def find_bars(beats: I64, onset: F32, chroma: F32 | None = None) -> Bars:
     onset = checked_onset(onset)
     if beats.ndim != 1 or (beats.size and not 0 <= beats.min() <= beats.max() < onset.shape[0]):
         raise ParameterError(f"beats must lie within the {onset.shape[0]} values of the envelope")
-    if chroma is not None and (chroma.ndim != 2 or chroma.shape[1] != onset.shape[0]):
+    if chroma is not None and (chroma.ndim != 2 or chroma.shape[0] != onset.shape[0]):
         raise ParameterError(f"chroma of shape {chroma.shape} does not fit {onset.shape[0]} values")
     if beats.size < 2 * max(_METERS):
         return Bars(0, 0, 0.0)
@@ -198,12 +198,10 @@ def _standardised(x: F64) -> F64:
 
 def _chord_changes(beats: I64, chroma: F32) -> F64:
     """One less the cosine of what sounds in the beat before and in the beat after every beat."""
-    edges = np.concatenate([[max(0, 2 * beats[0] - beats[1])], beats, [chroma.shape[1]]])
-    sums = np.concatenate(
-        [np.zeros((chroma.shape[0], 1)), np.cumsum(chroma, axis=1, dtype=np.float64)], axis=1
-    )
-    spans = sums[:, edges[1:]] - sums[:, edges[:-1]]
-    norms = np.linalg.norm(spans, axis=0)
+    edges = np.concatenate([[max(0, 2 * beats[0] - beats[1])], beats, [chroma.shape[0]]])
+    sums = np.concatenate([np.zeros((1, chroma.shape[1])), np.cumsum(chroma, axis=0, dtype=np.float64)])
+    spans = sums[edges[1:]] - sums[edges[:-1]]
+    norms = np.linalg.norm(spans, axis=1)
     products = norms[1:] * norms[:-1]
-    cosines = np.sum(spans[:, 1:] * spans[:, :-1], axis=0) / np.where(products > 1e-9, products, 1.0)
+    cosines = np.sum(spans[1:] * spans[:-1], axis=1) / np.where(products > 1e-9, products, 1.0)
     return np.where(products > 1e-9, 1.0 - cosines, 0.0)

@@ -114,7 +114,7 @@ def _powers(spectrum: F32, first_bin: I64, values: F32, out: F32) -> None:
 
 
 @kernel
-def _chroma_columns(
+def _chroma_rows(
     first: int,
     last: int,
     signals: F32,
@@ -128,7 +128,7 @@ def _chroma_columns(
     values: F32,
     out: F32,
 ) -> None:
-    """Columns [first, last); `starts[o]` is where window 0 of octave o, counted from above, begins."""
+    """Rows [first, last); `starts[o]` is where window 0 of octave o, counted from above, begins."""
     n_fft = half_window.shape[0]
     spectrum = np.empty(n_fft + 2, np.float32)
     work = np.empty((4, n_fft // 2 + PAD), np.float32)
@@ -151,7 +151,7 @@ def _chroma_columns(
         if top < _TINY:
             top = np.float32(1.0)
         for c in range(N_CHROMA):
-            out[c, t] = notes[c] / top
+            out[t, c] = notes[c] / top
 
 
 class ChromaCqt:
@@ -161,7 +161,7 @@ class ChromaCqt:
     ----------
     rate_hz : int, 9500 to 192000
     hop_frames : int
-        Frames from one column to the next, a multiple of `hop_multiple(rate_hz)`: every octave needs a
+        Frames from one row to the next, a multiple of `hop_multiple(rate_hz)`: every octave needs a
         whole number of its own frames (64 at 22.05 kHz, 128 at 44.1 kHz).
     threads : int or None
         As `RowPool`.
@@ -169,7 +169,7 @@ class ChromaCqt:
     Notes
     -----
     Equal to librosa's `chroma_cqt` in its default settings, within what two ways of resampling differ
-    by: the cosine of two columns is above 0.999 on music. Several threads may use one plan.
+    by: the cosine of two rows is above 0.999 on music. Several threads may use one plan.
     Memory beyond the result: 8 bytes a frame at 22.05 kHz.
     """
 
@@ -192,8 +192,8 @@ class ChromaCqt:
         self._kernels: dict[float, _Kernels] = {}
         self._pool = RowPool(threads)
 
-    def n_columns(self, n_frames: int) -> int:
-        """Columns of `n_frames` frames: column t is centred on frame t * hop_frames."""
+    def n_rows(self, n_frames: int) -> int:
+        """Rows of `n_frames` frames: row t is centred on frame t * hop_frames."""
         return 1 + n_frames // self.hop_frames
 
     def tuning(self, x: F32) -> float:
@@ -216,7 +216,7 @@ class ChromaCqt:
         return estimate_tuning(x, rate_hz, BINS_PER_OCTAVE, self._pool)
 
     def chroma(self, x: F32, tuning: float | None = None, out: F32 | None = None) -> F32:
-        """Measure every column.
+        """Measure every moment.
 
         Parameters
         ----------
@@ -224,19 +224,19 @@ class ChromaCqt:
             Mono, at least one frame; outside is silence.
         tuning : float or None, -1.5 to 1.5
             Where the notes lie, in bins of a third of a semitone from A = 440 Hz. None estimates it.
-        out : float32 array, shape (12, n_columns), or None
+        out : float32 array, shape (n_rows, 12), or None
             None allocates.
 
         Returns
         -------
-        float32 array, shape (12, n_columns), 0..1
-            C, C sharp, .. B. The highest of a column is 1; silence is 0.
+        float32 array, shape (n_rows, 12), 0..1
+            C, C sharp, .. B. The highest of a moment is 1; silence is 0.
         """
         if x.ndim != 1 or x.dtype != np.float32 or x.shape[0] < 1:
             raise ParameterError(f"chroma is made of mono float32 sound, not {x.dtype} {x.shape}")
         if tuning is not None and not abs(tuning) <= _TUNING_MAX:
             raise ParameterError(f"a tuning of {tuning} bins is outside -1.5..1.5")
-        shape = (N_CHROMA, self.n_columns(x.shape[0]))
+        shape = (self.n_rows(x.shape[0]), N_CHROMA)
         if out is None:
             out = np.empty(shape, np.float32)
         if out.shape != shape or out.dtype != np.float32:
@@ -246,7 +246,7 @@ class ChromaCqt:
         signals, starts = self._octaves(x)
         tables = self._tables
         self._pool.run(
-            _chroma_columns, shape[1], signals, starts, self.hop_frames >> self._n_before,
+            _chroma_rows, shape[0], signals, starts, self.hop_frames >> self._n_before,
             self._half_window, tables.passes, tables.join, tables.split,
             kernels.first_bin, kernels.values, out,
         )  # fmt: skip
@@ -278,7 +278,7 @@ class ChromaCqt:
             halve(x, taps, y, self._pool)
             x = y
         lengths = [-(-x.shape[0] // 2**octave) for octave in range(N_OCTAVES)]
-        # One more window at each end: the last column of a lower octave may lie a frame beyond it.
+        # One more window at each end: the last row of a lower octave may lie a frame beyond it.
         starts = np.cumsum([0] + [n + self._n_fft + 1 for n in lengths])
         signals = np.zeros(starts[-1], np.float32)
         signals[half : half + lengths[0]] = x

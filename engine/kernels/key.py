@@ -66,7 +66,7 @@ def note_shares(chroma: F32) -> F64:
 
     Parameters
     ----------
-    chroma : float32 array, shape (12, n), >= 0
+    chroma : float32 array, shape (n, 12), >= 0
         Such as `ChromaCqt` gives.
 
     Returns
@@ -74,11 +74,11 @@ def note_shares(chroma: F32) -> F64:
     float64 array, shape (12,)
         Mean squares, which favour what sounds over what leaks, together 1; 0 for silence.
     """
-    if chroma.ndim != 2 or chroma.shape[0] != 12:
-        raise ParameterError(f"chroma has shape (12, n), not {chroma.shape}")
-    if chroma.shape[1] == 0:
+    if chroma.ndim != 2 or chroma.shape[1] != 12:
+        raise ParameterError(f"chroma has shape (n, 12), not {chroma.shape}")
+    if chroma.shape[0] == 0:
         return np.zeros(12)
-    shares = np.square(chroma, dtype=np.float64).mean(axis=1)
+    shares = np.square(chroma, dtype=np.float64).mean(axis=0)
     total = float(shares.sum())
     if not np.isfinite(total):
         raise ParameterError(f"chroma must be finite, its sum of squares is {total}")
@@ -115,7 +115,7 @@ def estimate_key(chroma: F32) -> Key | None:
 
     Parameters
     ----------
-    chroma : float32 array, shape (12, n), >= 0
+    chroma : float32 array, shape (n, 12), >= 0
         Tuned: made with the song's own tuning, as `ChromaCqt.chroma` does by default.
 
     Returns

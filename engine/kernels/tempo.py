@@ -60,7 +60,7 @@ class Tempo:
 
 @kernel
 def _add_spectra(
-    onset: F32, hop_columns: int, half_window: F32, passes: F32, join: F32, split: F32, out: F64
+    onset: F32, hop: int, half_window: F32, passes: F32, join: F32, split: F32, out: F64
 ) -> None:
     """Mean magnitude spectrum of windowed stretches, each over its own highest, added to `out`."""
     n_fft = half_window.shape[0]
@@ -92,7 +92,7 @@ def _add_spectra(
             for i in range(n_bins):
                 power = spectrum[2 * i] * spectrum[2 * i] + spectrum[2 * i + 1] * spectrum[2 * i + 1]
                 out[i] += math.sqrt(power / top)
-        start += hop_columns
+        start += hop
         if start + width > onset.shape[0]:
             break
 
@@ -112,14 +112,14 @@ def _candidates() -> F64:
     return SLOWEST_BPM * 2.0 ** (np.arange(n + 1) / STEPS_PER_OCTAVE)
 
 
-def estimate_tempo(onset: F32, columns_per_s: float, threads: RowPool | None = None) -> Tempo:
+def estimate_tempo(onset: F32, onsets_per_s: float, threads: RowPool | None = None) -> Tempo:
     """Estimate the tempo of a song, or of a stretch of it.
 
     Parameters
     ----------
     onset : float32 array, shape (n,), n >= 1
         Onset strength, finite; a few seconds at least for an answer.
-    columns_per_s : float, 12 to 1000
+    onsets_per_s : float, 12 to 1000
         Envelope values a second.
     threads : RowPool or None
 
@@ -128,20 +128,20 @@ def estimate_tempo(onset: F32, columns_per_s: float, threads: RowPool | None = N
     Tempo
     """
     onset = checked_onset(onset)
-    if not 12.0 <= columns_per_s <= 1000.0:
-        raise ParameterError(f"tempo needs 12..1000 envelope values a second, not {columns_per_s}")
+    if not 12.0 <= onsets_per_s <= 1000.0:
+        raise ParameterError(f"tempo needs 12..1000 envelope values a second, not {onsets_per_s}")
     bpm = _candidates()
-    lags = 60.0 * columns_per_s / bpm
+    lags = 60.0 * onsets_per_s / bpm
     if onset.shape[0] < 2.0 * lags[-1] or not float(np.ptp(onset)) > 1e-6:
         return Tempo(0.0, 0.0)
-    width = round(WINDOW_S * columns_per_s)
-    hop = max(1, round(columns_per_s / _HOPS_PER_S))
-    reach = round(_TREND_S * columns_per_s)
-    rows = tempogram(onset, width, hop, threads=threads)[: math.ceil(lags[0]) + reach + 2]
-    correlation = rows.mean(axis=1, dtype=np.float64)
+    width = round(WINDOW_S * onsets_per_s)
+    hop = max(1, round(onsets_per_s / _HOPS_PER_S))
+    reach = round(_TREND_S * onsets_per_s)
+    rows = tempogram(onset, width, hop, threads=threads)[:, : math.ceil(lags[0]) + reach + 2]
+    correlation = rows.mean(axis=0, dtype=np.float64)
     at = np.arange(correlation.size)
     repeats = np.maximum(0.0, np.interp(lags, at, _above_trend(correlation, reach)))
-    score = repeats * _pulse(onset, columns_per_s, bpm, width)
+    score = repeats * _pulse(onset, onsets_per_s, bpm, width)
     if not score.max() > 0.0:
         return Tempo(0.0, 0.0)
     family = score * _prior(bpm, _FAMILY_BPM, _FAMILY_OCTAVES)
@@ -153,16 +153,16 @@ def estimate_tempo(onset: F32, columns_per_s: float, threads: RowPool | None = N
     return Tempo(float(bpm[best] * 2.0 ** (_peak_shift(score, best) / STEPS_PER_OCTAVE)), confidence)
 
 
-def _pulse(onset: F32, columns_per_s: float, bpm: F64, width: int) -> F64:
+def _pulse(onset: F32, onsets_per_s: float, bpm: F64, width: int) -> F64:
     """Mean Fourier magnitude of the onsets at every candidate."""
     n_fft = max(_N_FFT, 2 ** math.ceil(math.log2(width)))
     tables = fft_tables(n_fft)
     half_window = np.zeros(n_fft, np.float32)
     half_window[:width] = 0.5 * hann(width)
-    bin_bpm = 60.0 * columns_per_s / n_fft
+    bin_bpm = 60.0 * onsets_per_s / n_fft
     spectrum = np.zeros(min(n_fft // 2 + 1, math.ceil(bpm[-1] / bin_bpm) + 2))
     _add_spectra(
-        onset, max(1, round(columns_per_s)), half_window, tables.passes, tables.join, tables.split, spectrum
+        onset, max(1, round(onsets_per_s)), half_window, tables.passes, tables.join, tables.split, spectrum
     )
     return np.interp(bpm / bin_bpm, np.arange(spectrum.size), spectrum / max(spectrum.max(), 1e-12))
 

@@ -1,7 +1,7 @@
 """Tempogram: how well a stretch of onsets repeats after every lag, as time goes on.
 
 Analysis workers run it; the kernels release the GIL. It is what tempo is read from and what the
-analysis panel draws; rows are lags rather than tempi, because lags are what is measured.
+analysis panel draws; it holds lags rather than tempi, because lags are what is measured.
 
 References
 ----------
@@ -20,18 +20,17 @@ from engine.kernels.windows import hann
 from engine.units import F32
 
 N_LAGS = 384
-"""8.9 s at 43 columns a second (22.05 kHz, hop 512): two bars of the slowest songs."""
+"""8.9 s at 43 values a second (22.05 kHz, hop 512): two bars of the slowest songs."""
 
-_GROUP = 16  # columns that are transposed at a time: a cache line of the result
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 @kernel
-def _correlate_groups(
+def _correlate_rows(
     first: int,
     last: int,
     padded: F32,
-    hop_columns: int,
+    hop: int,
     half_window: F32,
     inverse_window: F32,
     passes: F32,
@@ -39,31 +38,24 @@ def _correlate_groups(
     split: F32,
     out: F32,
 ) -> None:
-    """Groups [first, last) of _GROUP columns of `out`; column t is of the window at t * hop_columns."""
+    """Rows [first, last) of `out`; row t is of the window at t * hop."""
     n_fft = half_window.shape[0]
-    n_lags = out.shape[0]
+    n_lags = out.shape[1]
     work = np.empty((4, n_fft // 2 + PAD), np.float32)
     frame = np.zeros(n_fft, np.float32)
     spectrum = np.empty(n_fft + 2, np.float32)
-    columns = np.empty((_GROUP, n_fft), np.float32)
-    for group in range(first, last):
-        start = group * _GROUP
-        n = min(_GROUP, out.shape[1] - start)
-        for j in range(n):
-            at = (start + j) * hop_columns
-            frame[:n_lags] = padded[at : at + n_lags]
-            rfft_frame(frame, half_window, passes, join, split, work, spectrum)
-            for i in range(0, n_fft + 2, 2):
-                spectrum[i] = spectrum[i] * spectrum[i] + spectrum[i + 1] * spectrum[i + 1]
-                spectrum[i + 1] = 0.0
-            irfft_frame(spectrum, inverse_window, passes, join, split, work, columns[j])
-            top = columns[j, 0]  # no autocorrelation is higher than that at lag 0
-            scale = np.float32(1.0) / top if top >= _TINY else np.float32(0.0)
-            for i in range(n_lags):
-                columns[j, i] *= scale
+    for t in range(first, last):
+        frame[:] = np.float32(0.0)
+        frame[:n_lags] = padded[t * hop : t * hop + n_lags]
+        rfft_frame(frame, half_window, passes, join, split, work, spectrum)
+        for i in range(0, n_fft + 2, 2):
+            spectrum[i] = spectrum[i] * spectrum[i] + spectrum[i + 1] * spectrum[i + 1]
+            spectrum[i + 1] = 0.0
+        irfft_frame(spectrum, inverse_window, passes, join, split, work, frame)
+        top = frame[0]  # no autocorrelation is higher than that at lag 0
+        scale = np.float32(1.0) / top if top >= _TINY else np.float32(0.0)
         for i in range(n_lags):
-            for j in range(n):
-                out[i, start + j] = columns[j, i]
+            out[t, i] = frame[i] * scale
 
 
 def checked_onset(onset: F32) -> F32:
@@ -89,7 +81,7 @@ def checked_onset(onset: F32) -> F32:
 def tempogram(
     onset: F32,
     n_lags: int = N_LAGS,
-    hop_columns: int = 1,
+    hop: int = 1,
     out: F32 | None = None,
     threads: RowPool | None = None,
 ) -> F32:
@@ -101,16 +93,16 @@ def tempogram(
         Onset strength, finite.
     n_lags : int, 2 to 8192
         Length of the Hann window around a moment, and lags measured.
-    hop_columns : int, >= 1
-        Envelope values from one column to the next.
-    out : float32 array, shape (n_lags, ceil(n / hop_columns)), or None
+    hop : int, >= 1
+        Envelope values from one row to the next.
+    out : float32 array, shape (ceil(n / hop), n_lags), or None
         None allocates.
     threads : RowPool or None
 
     Returns
     -------
-    float32 array, shape (n_lags, ceil(n / hop_columns)), at most 1
-        Row i: similarity after i envelope values; lag 0 is 1, silence is 0 throughout.
+    float32 array, shape (ceil(n / hop), n_lags), at most 1
+        Similarity after 0, 1, .. envelope values; 1 after none, in silence 0 throughout.
 
     Notes
     -----
@@ -118,11 +110,9 @@ def tempogram(
     this equals within 1e-5.
     """
     onset = checked_onset(onset)
-    if not 2 <= n_lags <= MAX_N_FFT // 2 or hop_columns < 1:
-        raise ParameterError(
-            f"{n_lags} lags (2..{MAX_N_FFT // 2}) every {hop_columns} values is not possible"
-        )
-    shape = (n_lags, -(-onset.shape[0] // hop_columns))
+    if not 2 <= n_lags <= MAX_N_FFT // 2 or hop < 1:
+        raise ParameterError(f"{n_lags} lags (2..{MAX_N_FFT // 2}) every {hop} values is not possible")
+    shape = (-(-onset.shape[0] // hop), n_lags)
     if out is None:
         out = np.empty(shape, np.float32)
     if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
@@ -137,7 +127,7 @@ def tempogram(
         [onset[0] * ramp, onset, onset[-1] * ramp[::-1], np.zeros(n_lags, np.float32)]
     )  # fmt: skip
     run_rows(
-        _correlate_groups, -(-shape[1] // _GROUP), padded, hop_columns, half_window, inverse_window,
+        _correlate_rows, shape[0], padded, hop, half_window, inverse_window,
         tables.passes, tables.join, tables.split, out, threads=threads,
     )  # fmt: skip
     return out

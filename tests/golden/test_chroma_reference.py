@@ -43,21 +43,21 @@ def _song(name):
 
 
 def _cosines(x, found, expected, hop_frames=512):
-    """Of the columns that hear something: resampled digital silence is another rounding noise for each."""
-    level = librosa.feature.rms(y=x, frame_length=4096, hop_length=hop_frames)[0, : found.shape[1]]
+    """Of the moments that hear something: resampled digital silence is another rounding noise for each."""
+    level = librosa.feature.rms(y=x, frame_length=4096, hop_length=hop_frames)[0, : found.shape[0]]
     heard = level > 1e-5
     assert np.count_nonzero(heard) > 0.3 * heard.size
-    dot = np.sum(found * expected, axis=0)
-    norm = np.linalg.norm(found, axis=0) * np.linalg.norm(expected, axis=0)
+    dot = np.sum(found * expected, axis=1)
+    norm = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     return dot[heard] / norm[heard]
 
 
 @pytest.mark.parametrize("name", ["chords", *SONGS])
-def test_every_column_has_librosas_direction(name):
+def test_every_moment_has_librosas_direction(name):
     x = _chords() if name == "chords" else _song(name)
     with ChromaCqt(RATE_HZ, 512, threads=2) as plan:
         found = plan.chroma(x)
-        expected = librosa.feature.chroma_cqt(y=x, sr=RATE_HZ)
+        expected = librosa.feature.chroma_cqt(y=x, sr=RATE_HZ).T
         assert found.shape == expected.shape
         assert plan.tuning(x) == pytest.approx(
             librosa.estimate_tuning(y=x, sr=RATE_HZ, bins_per_octave=36), abs=1e-6
@@ -74,7 +74,7 @@ def test_other_rates_agree_with_librosa_too(rate_hz, hop_frames):
         found = plan.chroma(x, tuning=0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of its shortest octave
-        expected = librosa.feature.chroma_cqt(y=x, sr=rate_hz, hop_length=hop_frames, tuning=0.0)
+        expected = librosa.feature.chroma_cqt(y=x, sr=rate_hz, hop_length=hop_frames, tuning=0.0).T
     assert _cosines(x, found, expected, hop_frames).min() >= 0.999
 
 

@@ -21,15 +21,15 @@ def _tone(frequency_hz, seconds=1.0, rate_hz=RATE_HZ):
 @pytest.mark.parametrize("octave", range(7))
 @pytest.mark.parametrize("note", range(12))
 def test_a_tone_is_its_note_in_every_octave(octave, note):
-    column = PLAN.chroma(_tone(LOWEST_HZ * 2 ** (octave + note / 12)), tuning=0.0)[:, 21]
-    assert column[note] == 1.0
-    assert np.delete(column, note).max() < 0.15
+    row = PLAN.chroma(_tone(LOWEST_HZ * 2 ** (octave + note / 12)), tuning=0.0)[21]
+    assert row[note] == 1.0
+    assert np.delete(row, note).max() < 0.15
 
 
 def test_a_detuned_tone_is_found_again():
     for tuning in (-1.2, -0.4, 0.3, 1.4):
         frequency_hz = 440 * 2 ** (tuning / 36)
-        assert PLAN.chroma(_tone(frequency_hz), tuning=tuning)[9, 21] == 1.0
+        assert PLAN.chroma(_tone(frequency_hz), tuning=tuning)[21, 9] == 1.0
     assert PLAN.tuning(_tone(440 * 2 ** (0.3 / 36))) == pytest.approx(0.3, abs=0.06)
 
 
@@ -47,7 +47,7 @@ def test_a_detuned_tone_is_found_again():
 )
 def test_any_finite_sound_has_finite_chroma(x):
     found = PLAN.chroma(x)
-    assert found.shape == (12, PLAN.n_columns(x.size))
+    assert found.shape == (PLAN.n_rows(x.size), 12)
     assert np.all((found >= 0) & (found <= 1))
 
 
@@ -62,13 +62,13 @@ def test_any_length_is_measured_with_any_number_of_threads(n, seed):
     x = np.random.default_rng(seed).standard_normal(n).astype(np.float32)
     with ChromaCqt(RATE_HZ, 512, threads=3) as plan:
         found = plan.chroma(x)
-    assert found.shape[1] == 1 + n // 512
+    assert found.shape[0] == 1 + n // 512
     assert np.array_equal(found, PLAN.chroma(x))
 
 
 def test_results_go_into_given_arrays():
     x = _tone(330.0, 0.3)
-    out = np.full((12, PLAN.n_columns(x.size)), np.nan, np.float32)
+    out = np.full((PLAN.n_rows(x.size), 12), np.nan, np.float32)
     assert PLAN.chroma(x, 0.0, out) is out
     assert np.array_equal(out, PLAN.chroma(x, 0.0))
 
@@ -96,7 +96,7 @@ def test_impossible_chroma_is_refused():
     with pytest.raises(ParameterError, match="tuning of nan"):
         PLAN.chroma(np.zeros(100, np.float32), tuning=float("nan"))
     with pytest.raises(ParameterError, match="the result needs"):
-        PLAN.chroma(np.zeros(100, np.float32), 0.0, np.zeros((12, 7), np.float32))
+        PLAN.chroma(np.zeros(100, np.float32), 0.0, np.zeros((7, 12), np.float32))
     with pytest.raises(ParameterError, match=r"0\.3"):
         half_band(0.3)
     with pytest.raises(ParameterError, match="halve to 5"):

@@ -54,14 +54,14 @@ def test_a_correlation_is_numpys():
     np.testing.assert_allclose(key_correlations(shares)[0], expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("chroma", [np.zeros((12, 5)), np.ones((12, 5)), np.zeros((12, 0))])
+@pytest.mark.parametrize("chroma", [np.zeros((5, 12)), np.ones((5, 12)), np.zeros((0, 12))])
 def test_what_has_no_notes_has_no_key(chroma):
     assert estimate_key(chroma.astype(np.float32)) is None
 
 
 def test_one_note_alone_has_a_key():
-    chroma = np.zeros((12, 1), np.float32)
-    chroma[7] = 1.0
+    chroma = np.zeros((1, 12), np.float32)
+    chroma[0, 7] = 1.0
     key = estimate_key(chroma)
     assert key is not None
     assert key.tonic == 7
@@ -69,9 +69,9 @@ def test_one_note_alone_has_a_key():
 
 
 def test_impossible_chroma_is_refused():
-    with pytest.raises(ParameterError, match=r"\(11, 4\)"):
-        note_shares(np.zeros((11, 4), np.float32))
+    with pytest.raises(ParameterError, match=r"\(4, 11\)"):
+        note_shares(np.zeros((4, 11), np.float32))
     with pytest.raises(ParameterError, match="finite"):
-        estimate_key(np.full((12, 2), np.nan, np.float32))
+        estimate_key(np.full((2, 12), np.nan, np.float32))
     with pytest.raises(ParameterError, match="12 finite"):
         key_correlations(np.zeros(11))
