@@ -1,46 +1,36 @@
-"""How a worker process begins: it gives way to whatever keeps sound going, from its first moment on.
+"""Threads that give way to whatever keeps sound going.
 
-Spawned processes start here and not in the room that does their work, because importing that room is
-the heaviest second they have: they must have stepped back before.
+Used by what computes for long beside live audio. Decoding and opening a song are not among it: the
+listener waits for them.
 """
 
 import contextlib
-import importlib
+import ctypes
 import os
 import sys
-from typing import Any
+
+_WINDOWS_LOWEST = -2
+_MACOS_QOS_UTILITY = 0x11
 
 
 def step_behind_audio() -> None:
-    """Let this process run only where nothing else wants to.
+    """Let the calling thread, and those that it starts, run only where nothing else wants to.
 
     Notes
     -----
-    On Linux by the idle policy: a waking audio thread takes the core from such a process at once,
-    while even a process of the lowest niceness keeps it to the end of its slice (about 3 ms, longer than
-    a block). Measured over 10 s beside a busy core, JACK dummy, 128 frames: 10-18 late blocks with
-    niceness 0, 22-48 with niceness 19, 4-10 with the idle policy, 4-8 with nothing at all.
+    On Linux by the idle policy: a waking audio thread takes the core from such a thread at once, while
+    even one of the lowest niceness keeps it to the end of its slice (about 3 ms, longer than a block).
+    Measured over 10 s beside a busy core, JACK dummy, 128 frames: 10-18 late blocks with niceness 0,
+    22-48 with niceness 19, 4-10 with the idle policy, 4-8 with nothing at all. Elsewhere by the
+    system's own priorities for background work. Where that is refused, the thread stays as it is.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):
         if sys.platform == "linux":
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         elif sys.platform == "win32":
-            import psutil
-
-            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+            kernel = ctypes.WinDLL("kernel32")
+            kernel.GetCurrentThread.restype = ctypes.c_void_p
+            kernel.SetThreadPriority.argtypes = [ctypes.c_void_p, ctypes.c_int]
+            kernel.SetThreadPriority(kernel.GetCurrentThread(), _WINDOWS_LOWEST)
         else:
-            os.nice(10)
-
-
-def run_behind_audio(module: str, function: str, *arguments: Any) -> None:
-    """Step back, then import a room and run what it offers.
-
-    Parameters
-    ----------
-    module, function : str
-        Where the work is.
-    *arguments
-        For it.
-    """
-    step_behind_audio()
-    getattr(importlib.import_module(module), function)(*arguments)
+            ctypes.CDLL(None).pthread_set_qos_class_self_np(_MACOS_QOS_UTILITY, 0)

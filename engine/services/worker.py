@@ -15,8 +15,8 @@ import numpy as np
 
 from engine.io.home import Home
 from engine.io.stem_store import DEFAULT_LIMIT_BYTES
-from engine.services.behind_audio import run_behind_audio
 from engine.services.worker_channel import Channel
+from engine.services.worker_process import worker_main
 
 MAX_DEATHS = 6
 DEATH_WINDOW_S = 60.0
@@ -68,15 +68,8 @@ class SeparationWorker:
         self._channel.playhead.publish(self._playhead)
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(
-            target=run_behind_audio,
-            args=(
-                "engine.services.worker_process",
-                "worker_main",
-                self._block.name,
-                str(self._home.root),
-                self.model,
-                self._provider,
-            ),
+            target=worker_main,
+            args=(self._block.name, str(self._home.root), self.model, self._provider),
             name="charon-separation",
             daemon=True,
         )

@@ -9,12 +9,14 @@ import threading
 import time
 from multiprocessing import shared_memory
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import CharonError
 from engine.io.home import Home
-from engine.services.separation import Separator
 from engine.services.worker_channel import Channel
+
+if TYPE_CHECKING:
+    from engine.services.separation import Separator
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +49,11 @@ class _Process:
         """Send an event; when the host does not fetch them, it is dropped (state lies in the store)."""
         self._channel.events.send(json.dumps({"event": event, **values}).encode())
 
-    def separator(self, model: str) -> Separator:
+    def separator(self, model: str) -> "Separator":
         """The loaded model, kept between songs."""
+        # Not at the top: the host imports this room too, for its entry point, and needs none of that.
+        from engine.services.separation import Separator
+
         if model not in self._separators:
             for other in self._separators.values():
                 other.close()
