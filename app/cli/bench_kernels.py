@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from app.cli.bench_kernels_engine import engine_cases
+from app.cli.bench_kernels_spectral import spectral_cases
 from app.cli.console import json_option, print_json, progress, table
 from app.cli.kernel_case import KernelCase
 from engine.errors import CharonError
@@ -72,7 +73,7 @@ def _measure(case: KernelCase, repeats: int) -> KernelRow:
 
 
 def _cases(seconds: float, threads: int, only: str) -> list[KernelCase]:
-    cases = engine_cases(seconds, threads)
+    cases = [*engine_cases(seconds, threads), *spectral_cases(threads)]
     chosen = [case for case in cases if only.casefold() in case.name.casefold()]
     if not chosen:
         names = ", ".join(sorted({case.name for case in cases}))
@@ -100,7 +101,7 @@ def command(seconds: float, repeats: int, threads: int | None, only: str, as_jso
     """Compare each kernel with its reference library in the same run.
 
     ratio is reference_s / ours_s: 2 means twice as fast as the reference. soxr, librosa, scipy.signal
-    and the resampler use one thread, the Fourier transforms of both sides --threads.
+    and the resampler use one thread; the Fourier transforms of both sides and analysis use --threads.
 
     Example: charon bench kernels --only hpss --json
     """

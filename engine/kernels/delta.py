@@ -18,6 +18,8 @@ from engine.units import F32
 
 MAX_WIDTH = 255
 
+_SHARE_FROM = 1 << 17  # numbers: a quarter of a millisecond of work, else a second thread costs more
+
 
 def delta_taps(width_frames: int, order: int = 1) -> F32:
     """Weights whose sum with a stretch of a track is the derivative of the polynomial fitted to it.
@@ -101,5 +103,6 @@ def delta(
             out[:] = 0.0
             return out
         taps = delta_taps(widest, order)
-    run_rows(_delta_rows, x.shape[0], np.ascontiguousarray(x), taps, out, threads=threads)
+    pool = threads if x.size >= _SHARE_FROM else None
+    run_rows(_delta_rows, x.shape[0], np.ascontiguousarray(x), taps, out, threads=pool)
     return out

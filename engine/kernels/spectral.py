@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import ParameterError
+from engine.kernels.frames import LOUDEST
 from engine.kernels.jit import RowPool, fast_kernel, kernel, run_rows
 from engine.units import F32
 
@@ -32,6 +33,9 @@ CENTROID, BANDWIDTH, ROLLOFF, FLATNESS, FLUX = range(5)
 
 N_SHAPE = 5
 
+SHARE_FROM = 1 << 17
+"""Numbers from which on a second thread is worth its start: some 200 us of work."""
+
 _CHUNK = 64
 _LEAST_MAGNITUDE_BITS = int(np.sqrt(np.float32(LEAST_POWER)).view(np.int32))
 _ONE_BITS = 0x3F800000
@@ -40,6 +44,7 @@ _EXPONENT_BIAS = 127
 _LN_2 = math.log(2.0)
 _TINY = float(np.finfo(np.float32).tiny)
 _CROSSING_LEVEL = np.float32(1e-10)
+_LOUDEST = np.float32(LOUDEST)
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,20 @@ def _shape_rows(first: int, last: int, magnitudes: F32, share: float, bin_hz: fl
             out[i, t] = numbers[i] * (bin_hz if i <= ROLLOFF else 1.0)
 
 
+@kernel
+def _flux_rows(first: int, last: int, magnitudes: F32, out: F32) -> None:
+    for t in range(first, last):
+        out[t] = rise(magnitudes[max(t - 1, 0)], magnitudes[t])
+
+
+def _checked_magnitudes(magnitudes: F32) -> F32:
+    if magnitudes.ndim != 2 or magnitudes.dtype != np.float32 or magnitudes.shape[1] < 2:
+        raise ParameterError(
+            f"magnitudes must be float32 (frames, bins), not {magnitudes.dtype} {magnitudes.shape}"
+        )
+    return np.ascontiguousarray(magnitudes)
+
+
 def spectral_shape(
     magnitudes: F32,
     rate_hz: int,
@@ -209,10 +228,7 @@ def spectral_shape(
     -------
     SpectralShape
     """
-    if magnitudes.ndim != 2 or magnitudes.dtype != np.float32 or magnitudes.shape[1] < 2:
-        raise ParameterError(
-            f"magnitudes must be float32 (frames, bins), not {magnitudes.dtype} {magnitudes.shape}"
-        )
+    magnitudes = _checked_magnitudes(magnitudes)
     if rate_hz <= 0:
         raise ParameterError(f"sample rate {rate_hz} Hz is not above 0 Hz")
     if not 0.0 < rolloff_share < 1.0:
@@ -220,22 +236,43 @@ def spectral_shape(
     n, n_bins = magnitudes.shape
     out = np.empty((N_SHAPE, n), np.float32)
     bin_hz = 0.5 * rate_hz / (n_bins - 1)
-    run_rows(_shape_rows, n, np.ascontiguousarray(magnitudes), rolloff_share, bin_hz, out, threads=threads)
+    pool = threads if magnitudes.size >= SHARE_FROM else None
+    run_rows(_shape_rows, n, magnitudes, rolloff_share, bin_hz, out, threads=pool)
     return SpectralShape(*out)
 
 
+def spectral_flux(magnitudes: F32, threads: RowPool | None = None) -> F32:
+    """Only the `flux` of `spectral_shape`.
+
+    Parameters
+    ----------
+    magnitudes : float32 array, shape (frames, bins)
+    threads : RowPool or None
+
+    Returns
+    -------
+    float32 array, shape (frames,)
+    """
+    magnitudes = _checked_magnitudes(magnitudes)
+    out = np.empty(magnitudes.shape[0], np.float32)
+    pool = threads if magnitudes.size >= 4 * SHARE_FROM else None
+    run_rows(_flux_rows, out.size, magnitudes, out, threads=pool)
+    return out
+
+
 @fast_kernel
-def sum_of_squares(x: F32) -> float:
-    """Energy of float32 samples, shape (frames,), summed in float64: no finite sample overflows it."""
-    total = 0.0
+def mean_square(x: F32, n: int) -> float:
+    """Energy of float32 samples, shape (frames,), over `n`; nothing counts as louder than LOUDEST."""
+    total = np.float32(0.0)
     for i in range(x.shape[0]):
-        total += np.float64(x[i]) * np.float64(x[i])
-    return total
+        level = min(abs(x[i]), _LOUDEST)
+        total += level * level
+    return float(total) / n
 
 
 @fast_kernel
 def crossings(x: F32) -> int:
-    """How often neighbours in `x`, shape (frames,), differ in sign; -100 dBFS twice over counts as 0."""
+    """How often neighbours in `x`, shape (frames,), differ in sign; below -200 dBFS there is none."""
     count = np.int32(0)
     for i in range(1, x.shape[0]):
         count += np.int32((x[i] < -_CROSSING_LEVEL) != (x[i - 1] < -_CROSSING_LEVEL))
@@ -244,24 +281,39 @@ def crossings(x: F32) -> int:
 
 @kernel
 def _wave_rows(
-    first: int, last: int, x: F32, frame_frames: int, hop_frames: int, rms: F32, crossing_rate: F32
+    first: int, last: int, x: F32, frame_frames: int, hop_frames: int, count_crossings: bool, out: F32
 ) -> None:
     """Rows [first, last) of all channels' centred frames in turn."""
-    n_frames = rms.shape[1]
+    n_frames = out.shape[1]
     n = x.shape[1]
     for row in range(first, last):
         channel = row // n_frames
         t = row - channel * n_frames
         start = t * hop_frames - frame_frames // 2
         inside = x[channel, max(start, 0) : min(start + frame_frames, n)]
-        rms[channel, t] = math.sqrt(sum_of_squares(inside) / frame_frames)
-        crossing_rate[channel, t] = np.float32(crossings(inside)) / np.float32(frame_frames)
+        if count_crossings:
+            out[channel, t] = np.float32(crossings(inside)) / np.float32(frame_frames)
+        else:
+            out[channel, t] = math.sqrt(mean_square(inside, frame_frames))
 
 
-def wave_levels(
-    x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None
-) -> tuple[F32, F32]:
-    """RMS and zero-crossing rate of the frames centred at 0, hop_frames, 2 * hop_frames, ..
+def _wave(x: F32, sizes: tuple[int, int], count_crossings: bool, threads: RowPool | None) -> F32:
+    frame_frames, hop_frames = sizes
+    if x.ndim != 2 or x.dtype != np.float32:
+        raise ParameterError(f"sound must be float32 (channels, frames), not {x.dtype} {x.shape}")
+    if frame_frames < 2 or frame_frames % 2:
+        raise ParameterError(f"a frame of {frame_frames} is not an even number from 2")
+    if hop_frames < 1:
+        raise ParameterError(f"a hop of {hop_frames} frames is below 1")
+    out = np.empty((x.shape[0], 1 + x.shape[1] // hop_frames), np.float32)
+    x = np.ascontiguousarray(x)
+    pool = threads if out.size * frame_frames >= 8 * SHARE_FROM else None
+    run_rows(_wave_rows, out.size, x, frame_frames, hop_frames, count_crossings, out, threads=pool)
+    return out
+
+
+def rms(x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None) -> F32:
+    """Root mean square of the frames centred at 0, hop_frames, 2 * hop_frames, ..
 
     Parameters
     ----------
@@ -273,19 +325,25 @@ def wave_levels(
 
     Returns
     -------
-    rms : float32 array, shape (channels, 1 + frames // hop_frames)
-        Root of the mean square, full scale 1.
-    crossing_rate : float32 array, of the same shape, 0..1
-        Changes of sign, a frame of sound each at most; what is quieter than -200 dBFS has no sign.
+    float32 array, shape (channels, 1 + frames // hop_frames)
+        Full scale is 1.
     """
-    if x.ndim != 2 or x.dtype != np.float32:
-        raise ParameterError(f"sound must be float32 (channels, frames), not {x.dtype} {x.shape}")
-    if frame_frames < 2 or frame_frames % 2:
-        raise ParameterError(f"a frame of {frame_frames} is not an even number from 2")
-    if hop_frames < 1:
-        raise ParameterError(f"a hop of {hop_frames} frames is below 1")
-    shape = (x.shape[0], 1 + x.shape[1] // hop_frames)
-    rms, crossing_rate = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    x = np.ascontiguousarray(x)
-    run_rows(_wave_rows, rms.size, x, frame_frames, hop_frames, rms, crossing_rate, threads=threads)
-    return rms, crossing_rate
+    return _wave(x, (frame_frames, hop_frames), False, threads)
+
+
+def zero_crossing_rate(
+    x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None
+) -> F32:
+    """Changes of sign a frame of sound, in the stretches that `rms` takes.
+
+    Parameters
+    ----------
+    x, frame_frames, hop_frames, threads
+        As for `rms`.
+
+    Returns
+    -------
+    float32 array, shape (channels, 1 + frames // hop_frames), 0..1
+        What is quieter than -200 dBFS has no sign.
+    """
+    return _wave(x, (frame_frames, hop_frames), True, threads)

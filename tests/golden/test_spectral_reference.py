@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ParameterError
 from engine.kernels.jit import RowPool
-from engine.kernels.spectral import spectral_shape, wave_levels
+from engine.kernels.spectral import rms, spectral_flux, spectral_shape, zero_crossing_rate
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RATE_HZ = 22050
@@ -30,6 +30,7 @@ def _assert_equals_librosa(magnitudes, rate_hz, n_threads=2):
     """`magnitudes` as librosa has them, (bins, frames)."""
     with RowPool(n_threads) as pool:
         found = spectral_shape(np.ascontiguousarray(magnitudes.T), rate_hz, threads=pool)
+        assert np.array_equal(spectral_flux(np.ascontiguousarray(magnitudes.T), pool), found.flux)
     of = {"S": magnitudes, "sr": rate_hz}
     feature = librosa.feature
     np.testing.assert_allclose(found.centroid_hz, feature.spectral_centroid(**of)[0], rtol=2e-5, atol=1e-3)
@@ -87,9 +88,10 @@ def test_levels_of_waves_are_librosas(n_frames, frame, hop):
     x = _noise((2, n_frames))
     x[:, n_frames // 2 :: 3] = 0
     with RowPool(2) as pool:
-        rms, crossing_rate = wave_levels(x, frame, hop, pool)
+        levels = rms(x, frame, hop, pool)
+        crossing_rate = zero_crossing_rate(x, frame, hop, pool)
     size = {"frame_length": frame, "hop_length": hop}
-    np.testing.assert_allclose(rms, librosa.feature.rms(y=x, **size)[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(levels, librosa.feature.rms(y=x, **size)[:, 0], rtol=1e-5)
     expected = librosa.feature.zero_crossing_rate(x, **size)[:, 0]
     np.testing.assert_allclose(crossing_rate, expected, rtol=1e-6)
 
@@ -99,15 +101,15 @@ def test_levels_of_waves_are_librosas(n_frames, frame, hop):
 def test_silence_direct_current_and_clicks_have_finite_levels(n_frames, level):
     x = np.full((1, n_frames), level, np.float32)
     x[:, 1:2] = 0
-    rms, crossing_rate = wave_levels(x)
-    assert np.isfinite(rms).all()
+    crossing_rate = zero_crossing_rate(x)
+    assert np.isfinite(rms(x)).all()
     assert ((crossing_rate >= 0) & (crossing_rate < 0.01)).all()
 
 
 def test_what_is_too_quiet_to_have_a_sign_does_not_cross():
     x = np.tile(np.float32([1e-11, -1e-11]), 1000)[None]
-    assert not wave_levels(x)[1].any()
-    assert wave_levels(100 * x)[1].max() > 0.9
+    assert not zero_crossing_rate(x).any()
+    assert zero_crossing_rate(100 * x).max() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -117,9 +119,9 @@ def test_what_is_too_quiet_to_have_a_sign_does_not_cross():
         (lambda: spectral_shape(np.zeros((4, 1), np.float32), RATE_HZ), r"\(4, 1\)"),
         (lambda: spectral_shape(_noise((4, 9)), 0), "0 Hz"),
         (lambda: spectral_shape(_noise((4, 9)), RATE_HZ, 1.0), "share of 1.0"),
-        (lambda: wave_levels(_noise(5)), r"\(5,\)"),
-        (lambda: wave_levels(_noise((1, 5)), 5), "frame of 5"),
-        (lambda: wave_levels(_noise((1, 5)), 4, 0), "hop of 0"),
+        (lambda: rms(_noise(5)), r"\(5,\)"),
+        (lambda: rms(_noise((1, 5)), 5), "frame of 5"),
+        (lambda: zero_crossing_rate(_noise((1, 5)), 4, 0), "hop of 0"),
     ],
 )
 def test_impossible_calls_are_refused(call, says):
