@@ -20,12 +20,14 @@ from engine.units import F32, F64
 Mode = Literal["major", "minor"]
 
 _MODES: tuple[Mode, Mode] = ("major", "minor")
-_PROFILES = np.array(
+PROFILES = np.array(
     [
         [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88],
         [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
     ]
 )
+"""How well each of twelve notes fits, from the tonic up, in a major and in a minor key [1]_."""
+
 # As most often written: F sharp major has as many sharps as G flat has flats.
 _NAMES = {
     "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
@@ -104,7 +106,7 @@ def key_correlations(shares: F64) -> F64:
     norm = float(np.linalg.norm(centred))
     if norm < _FLAT:
         return np.zeros((2, 12))
-    profiles = _PROFILES - _PROFILES.mean(axis=1, keepdims=True)
+    profiles = PROFILES - PROFILES.mean(axis=1, keepdims=True)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
     rotated = np.stack([np.roll(profiles, tonic, axis=1) for tonic in range(12)], axis=1)
     return rotated @ (centred / norm)
