@@ -24,6 +24,9 @@ from engine.units import F32
 
 LOOK_S = 0.01
 """How often the listener is looked at while the network works: a hundredth of what a seek may cost."""
+SLOW_SEGMENT_S = 1.0
+"""A network that needs longer for a segment is overtaken by the play-head: it works on the place where
+the listener will be when it is done, or no stem would ever be in time."""
 JUMP_S = 1.5
 """A play-head that is this far from where playing would have brought it has been moved."""
 STOP_TRIES = 10
@@ -105,14 +108,18 @@ class SegmentRun:
         listener = None if playhead is None else _Listener(playhead, self.store.rate_hz)
         turn = 0
         window: Window | None = None
+        began_s = time.monotonic()
         while True:
             result = None if window is None else self._result(window, listener, interrupted)
+            if listener is not None and result is not None:
+                listener.lead_s = time.monotonic() - began_s
             if interrupted is not None and interrupted():
                 return
             # Chosen as late as can be, when the network is free, and before the last one is landed,
             # so that the network has work meanwhile.
             before, window = window, self._choose(listener, window if result is not None else None)
             self._busy = None
+            began_s = time.monotonic()
             if window is not None:
                 self._busy = network.submit(self._separate, window, self._results[turn])
                 turn ^= 1
@@ -171,7 +178,7 @@ class SegmentRun:
             if total_frames is not None and not self._settled:
                 self._settle(total_frames)
             taken = set(self.store.done) | ({landing.span.index} if landing is not None else set())
-            here = 0 if listener is None else listener.look()
+            here = 0 if listener is None else listener.look_ahead()
             index = self.plan.next_segment(here, self._n_segments(), taken)
             if index is None and total_frames is not None:
                 return None
@@ -263,12 +270,21 @@ class _Listener:
         self._playhead = playhead
         self._rate_hz = rate_hz
         self.frame = 0
+        self.lead_s = 0.0
         self._looked_s = 0.0
 
     def look(self) -> int:
         """Song frame that is heard now; jumps are counted from here."""
         self.frame, self._looked_s = self._playhead(), time.monotonic()
         return self.frame
+
+    def look_ahead(self) -> int:
+        """Where the listener will be when a slow network is done; for a quick one, and at rest, here."""
+        before = self.frame
+        here = self.look()
+        if here <= before or self.lead_s < SLOW_SEGMENT_S:
+            return here
+        return here + round(self.lead_s * self._rate_hz)
 
     def has_jumped(self) -> bool:
         """Whether it is somewhere that playing on cannot have led to; true once for a jump."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.errors import CharonWarning, ModelMissing, ParameterError, StoreError
 from engine.io.encode import OutputFormat
 from engine.io.stem_store import StemStore
+from engine.services import segment_run
 from engine.services.separation import Separator
 from engine.units import energy_ratio_db
 from tests.services.conftest import QUARTER_FRAMES, noise, read_files, write_song
@@ -278,3 +279,26 @@ def test_a_live_network_gives_way_and_the_caller_does_not(home, tmp_path):
         with Separator("quarter", home=home, stems=stems, profile=profile) as separator:
             assert separator.network.submit(os.sched_getscheduler, 0).result() == policy
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_a_slow_network_works_where_the_listener_will_be(home, tmp_path, monkeypatch):
+    # As slow to this network as HTDemucs is to a small machine: a segment takes longer than it lasts.
+    monkeypatch.setattr(segment_run, "SLOW_SEGMENT_S", 0.05)
+    song = write_song(tmp_path / "song.wav", noise(44_100 * 60))
+    with (
+        Separator("slow", home=home, stems=StemStore(tmp_path / "store")) as separator,
+        separator.separate_file(song) as separation,
+    ):
+        separator.load()
+        began_s = time.monotonic()
+        speed = 12.0  # seconds of song a second: three segments go by while one is made
+
+        def playhead() -> int:
+            return int((time.monotonic() - began_s) * speed * 44_100)
+
+        in_time = []
+        for segment in separation.segments(playhead):
+            in_time.append(segment.stop_frame > playhead())
+            if playhead() > 40 * 44_100:
+                break
+    assert sum(in_time[2:]) >= 0.5 * len(in_time[2:]) > 1
