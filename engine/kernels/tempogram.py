@@ -22,6 +22,7 @@ from engine.units import F32
 N_LAGS = 384
 """8.9 s at 43 values a second (22.05 kHz, hop 512): two bars of the slowest songs."""
 
+_SHARED_ROWS = 64  # 5 us each: fewer are done before another thread has started
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -128,6 +129,7 @@ def tempogram(
     )  # fmt: skip
     run_rows(
         _correlate_rows, shape[0], padded, hop, half_window, inverse_window,
-        tables.passes, tables.join, tables.split, out, threads=threads,
+        tables.passes, tables.join, tables.split, out,
+        threads=threads if shape[0] >= _SHARED_ROWS else None,
     )  # fmt: skip
     return out
