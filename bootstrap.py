@@ -313,7 +313,8 @@ def has_screen() -> bool:
 
 def open_window(song: Path) -> int:
     """Open a song in the window, and stay until it is closed."""
-    return subprocess.run([str(tool("charon")), "window", str(song)], check=False, env=environment()).returncode
+    command = [str(tool("charon")), "window", str(song)]
+    return subprocess.run(command, check=False, env=environment()).returncode
 
 
 def separate(song: Path) -> int:

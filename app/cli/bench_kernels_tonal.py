@@ -8,7 +8,8 @@ import numpy as np
 
 from app.cli.kernel_case import ANALYSIS_RATE_HZ, LENGTHS_S, Call, KernelCase, bench_sound, library
 from engine.kernels.beats import track_beats
-from engine.kernels.chroma import BINS_PER_OCTAVE, ChromaCqt
+from engine.kernels.chroma import ChromaCqt
+from engine.kernels.constant_q import BINS_PER_OCTAVE
 from engine.kernels.jit import RowPool
 from engine.kernels.key import PROFILES, key_correlations
 from engine.kernels.loudness import LoudnessMeter

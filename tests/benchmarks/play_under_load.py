@@ -3,8 +3,9 @@
     python -m tests.benchmarks.play_under_load SONG [--seconds 120] [--kills 2]
 
 Prints one JSON object: what `charon play --json` prints, xruns of the same device left idle for the
-same time, without the sort and beside it (`sort_only_xruns`: what the machine does to any client), how long the worker took to come back after each kill, and how far the captured output is from
-the original (in dB below it), resampled by the kernel that separation uses.
+same time, without the sort and beside it (`sort_only_xruns`: what the machine does to any client), how
+long the worker took to come back after each kill, and how far the captured output is from the original
+(in dB below it), resampled by the kernel that separation uses.
 """
 
 import argparse

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ParameterError
-from engine.kernels.chroma import LOWEST_HZ, ChromaCqt, hop_multiple
+from engine.kernels.chroma import ChromaCqt
+from engine.kernels.constant_q import LOWEST_HZ, hop_multiple
 from engine.kernels.halving import half_band, halve
 from engine.kernels.jit import RowPool
 from engine.kernels.tuning import estimate_tuning
@@ -87,6 +88,8 @@ def test_impossible_chroma_is_refused():
     assert (hop_multiple(22_050), hop_multiple(44_100)) == (128, 256)
     with pytest.raises(ParameterError, match="multiple of 128"):
         ChromaCqt(22_050, 500)
+    with pytest.raises(ParameterError, match="8 octaves"):
+        ChromaCqt(22_050, 512, n_octaves=8)
     with pytest.raises(ParameterError, match="8000 Hz"):
         ChromaCqt(8000)
     with pytest.raises(ParameterError, match="mono"):

@@ -169,9 +169,7 @@ def test_doctor_says_how_to_get_the_model(tmp_path: Path):
 @pytest.mark.parametrize("display", ["", ":977"])
 def test_a_window_without_a_screen_is_1_and_one_line(tmp_path: Path, display: str):
     for arguments in ((), ("window",), ("window", str(DEMO_SONG))):
-        done = charon(
-            *arguments, home=tmp_path, DISPLAY=display, WAYLAND_DISPLAY="", QT_QPA_PLATFORM="xcb"
-        )
+        done = charon(*arguments, home=tmp_path, DISPLAY=display, WAYLAND_DISPLAY="", QT_QPA_PLATFORM="xcb")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("charon: error: the")
         assert done.stderr.count("\n") == 1
