@@ -13,6 +13,7 @@ import numpy as np
 
 from app.cli.bench_kernels_engine import engine_cases
 from app.cli.bench_kernels_spectral import spectral_cases
+from app.cli.bench_kernels_tonal import tonal_cases
 from app.cli.console import json_option, print_json, progress, table
 from app.cli.kernel_case import KernelCase
 from engine.errors import CharonError
@@ -73,7 +74,7 @@ def _measure(case: KernelCase, repeats: int) -> KernelRow:
 
 
 def _cases(seconds: float, threads: int, only: str) -> list[KernelCase]:
-    cases = [*engine_cases(seconds, threads), *spectral_cases(threads)]
+    cases = [*engine_cases(seconds, threads), *spectral_cases(threads), *tonal_cases(threads)]
     chosen = [case for case in cases if only.casefold() in case.name.casefold()]
     if not chosen:
         names = ", ".join(sorted({case.name for case in cases}))

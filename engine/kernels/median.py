@@ -46,10 +46,10 @@ def slide8(windows: F32, at: int, size: int, old: F32, old_at: int, new: F32, ne
 
     Parameters
     ----------
-    windows : float32 array, 1-D
+    windows : float32 array, shape (>= at + 8 * size,)
         The windows from `at`: smallest values of eight lanes, then the next, `size` times.
     at, size : int
-    old, new : float32 arrays, 1-D
+    old, new : float32 arrays, shapes (>= old_at + 8,) and (>= new_at + 8,)
         Eight values from `old_at`, each of them in its window, and the eight that come instead.
     old_at, new_at : int
     """

@@ -36,13 +36,13 @@ _LOG_STEP = math.log(6.4) / 27.0
 
 
 def hz_to_mel(hz: F64) -> F64:
-    """Slaney's mel of frequencies in Hz, float64 arrays of one shape: 15 at 1 kHz, logarithmic above."""
+    """Slaney's mel of frequencies in Hz, float64 array of any shape: 15 at 1 kHz, logarithmic above."""
     above = _BREAK_HZ / _HZ_A_MEL + np.log(np.maximum(hz, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
     return np.where(hz < _BREAK_HZ, hz / _HZ_A_MEL, above)
 
 
 def mel_to_hz(mel: F64) -> F64:
-    """The reverse of `hz_to_mel`."""
+    """The reverse of `hz_to_mel`, float64 array of any shape."""
     break_mel = _BREAK_HZ / _HZ_A_MEL
     above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, break_mel) - break_mel))
     return np.where(mel < break_mel, mel * _HZ_A_MEL, above)
@@ -113,7 +113,15 @@ def power_row(spec: F32, out: F32) -> None:
 
 @fast_kernel
 def mel_row(power: F32, edges: I64, weights: F32, out: F32) -> None:
-    """Power in each band, shape (n_bands,), of the powers of the bins."""
+    """Power in each band.
+
+    Parameters
+    ----------
+    power : float32 array, shape (bins,)
+    edges, weights
+        Arrays of `MelBands`.
+    out : float32 array, shape (n_bands,)
+    """
     for band in range(out.shape[0]):
         source = power[edges[band, 0] : edges[band, 0] + edges[band, 1]]
         weight = weights[edges[band, 2] : edges[band, 2] + edges[band, 1]]
@@ -125,7 +133,7 @@ def mel_row(power: F32, edges: I64, weights: F32, out: F32) -> None:
 
 @kernel
 def level_row(power: F32, out: F32) -> None:
-    """Levels in dB, never below that of LEAST_POWER; `out` may be `power`."""
+    """Levels in dB of powers, both of shape (n,), none below LEAST_POWER's; `out` may be `power`."""
     for k in range(out.shape[0]):
         out[k] = 10.0 * math.log10(max(np.float64(power[k]), LEAST_POWER))
 
@@ -164,7 +172,7 @@ def _mel_rows(
 
 @fast_kernel
 def mean_rise(before: F32, after: F32, floor: float) -> float:
-    """Mean over the bands of what rose, levels below `floor` counting as `floor`."""
+    """Mean rise from one row of levels to the next, shape (n_bands,), `floor` the least that counts."""
     least = np.float32(floor)
     total = np.float32(0.0)
     for k in range(after.shape[0]):
@@ -239,7 +247,7 @@ class MelSpectrum:
         return self._bands(x, False, out)
 
     def levels_db(self, x: F32, out: F32 | None = None) -> F32:
-        """`power` in dB, at least 10 log10 LEAST_POWER."""
+        """What `power` gives, shapes as there, in dB: at least 10 log10 LEAST_POWER."""
         return self._bands(x, True, out)
 
     def onset_strength(self, x: F32) -> F32:

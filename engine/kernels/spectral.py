@@ -154,7 +154,7 @@ def _flatness(row: F32, bits: F32) -> float:
 
 @fast_kernel
 def rise(before: F32, row: F32) -> float:
-    """Mean over the bins of the rise from `before` to `row`."""
+    """Mean rise from the magnitudes `before` to those of `row`, both of shape (bins,)."""
     total = np.float32(0.0)
     for k in range(row.shape[0]):
         total += max(row[k] - before[k], np.float32(0.0))
@@ -338,7 +338,9 @@ def zero_crossing_rate(
 
     Parameters
     ----------
-    x, frame_frames, hop_frames, threads
+    x : float32 array, shape (channels, frames)
+        Any length; silence around it.
+    frame_frames, hop_frames, threads
         As for `rms`.
 
     Returns

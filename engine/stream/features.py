@@ -184,7 +184,7 @@ class DeltaStream:
         self.latency_frames = width_frames // 2
 
     def push(self, x: F32) -> F32:
-        """Take `x`, float32 (n_tracks, n), and give as many derivatives, `latency_frames` later."""
+        """Take `x`, float32, shape (n_tracks, n), and give as many derivatives, `latency_frames` later."""
         if x.ndim != 2 or x.shape[0] != self._past.shape[0] or x.dtype != np.float32:
             raise ParameterError(
                 f"there are {self._past.shape[0]} float32 tracks, a block of {x.dtype} {x.shape} came"
