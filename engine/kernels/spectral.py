@@ -118,36 +118,35 @@ def _rolloff(row: F32, total: float, share: float) -> int:
 
 
 @fast_kernel
-def _flatness(row: F32, bits: F32) -> float:
-    """Geometric over arithmetic mean of the powers, `bits` a work array of _CHUNK.
+def _flatness(row: F32, work: F32) -> float:
+    """Geometric over arithmetic mean of the powers, `work` an array of at least as many numbers.
 
     The logarithm of a product is cheaper than a sum of logarithms: exponents add up as integers, and
     64 mantissas of 1..2 multiply to less than 2^64, so that a chunk takes one logarithm.
     """
     n = row.shape[0]
-    as_int = row.view(np.int32)
-    mantissa = bits.view(np.int32)
+    bits = row.view(np.int32)
+    mantissa = work.view(np.int32)
+    exponents = np.int32(0)
+    for k in range(n):
+        # Positive floats are in the order of their bits.
+        raised = max(bits[k], np.int32(_LEAST_MAGNITUDE_BITS))
+        exponents += np.int32(raised >> 23)
+        mantissa[k] = (raised & np.int32(_MANTISSA_BITS)) | np.int32(_ONE_BITS)
     least = np.float32(LEAST_POWER)
-    exponents = 0
-    log_sum = 0.0
     power = np.float32(0.0)
-    for start in range(0, n, _CHUNK):
-        size = min(_CHUNK, n - start)
-        chunk = as_int[start : start + size]
-        values = row[start : start + size]
-        sum_of_exponents = np.int32(0)
-        for k in range(size):
-            # Positive floats are in the order of their bits.
-            raised = max(chunk[k], np.int32(_LEAST_MAGNITUDE_BITS))
-            sum_of_exponents += np.int32(raised >> 23)
-            mantissa[k] = (raised & np.int32(_MANTISSA_BITS)) | np.int32(_ONE_BITS)
+    for k in range(n):
+        power += max(row[k] * row[k], least)
+    log_sum = 0.0
+    for start in range(0, n - _CHUNK + 1, _CHUNK):
         product = np.float32(1.0)
-        for k in range(size):
-            product *= bits[k]
-        for k in range(size):
-            power += max(values[k] * values[k], least)
-        exponents += sum_of_exponents
+        for k in range(_CHUNK):
+            product *= work[start + k]
         log_sum += math.log(product)
+    product = np.float32(1.0)
+    for k in range(n // _CHUNK * _CHUNK, n):
+        product *= work[k]
+    log_sum += math.log(product)
     log_mean = 2.0 * (log_sum + _LN_2 * (exponents - _EXPONENT_BIAS * n)) / n
     return min(1.0, math.exp(log_mean) * n / power)
 
@@ -171,7 +170,7 @@ def shape_row(before: F32, row: F32, share: float, work: F32, out: F32) -> None:
         Magnitudes of the frame before and of this one; `before` may be `row` at the first.
     share : float
         Of the roll-off.
-    work : float32 array, shape (64,)
+    work : float32 array, shape (>= bins,)
     out : float32 array, shape (N_SHAPE,)
         Frequencies in bins.
     """
@@ -185,7 +184,7 @@ def shape_row(before: F32, row: F32, share: float, work: F32, out: F32) -> None:
 
 @kernel
 def _shape_rows(first: int, last: int, magnitudes: F32, share: float, bin_hz: float, out: F32) -> None:
-    work = np.empty(_CHUNK, np.float32)
+    work = np.empty(magnitudes.shape[1], np.float32)
     numbers = np.empty(N_SHAPE, np.float32)
     for t in range(first, last):
         shape_row(magnitudes[max(t - 1, 0)], magnitudes[t], share, work, numbers)
