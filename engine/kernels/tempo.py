@@ -29,13 +29,15 @@ from engine.units import F32, F64
 SLOWEST_BPM = 40.0
 FASTEST_BPM = 320.0
 STEPS_PER_OCTAVE = 120
-"""Candidates are 0.6 % apart; the best is refined by a parabola."""
+"""Candidates are 0.6 % apart; the best is refined."""
 
 WINDOW_S = 11.8
 """Tempo is that of stretches of this length, averaged: a rubato over a whole song does not blur it."""
 
 _HOPS_PER_S = 10.0
 _TREND_S = 0.93  # on both sides: autocorrelation falls with the lag, and its peaks stand out from that
+_EXACT_PART = 0.6  # of the window: beyond, few onsets are left to compare
+_EXACT_WITHIN = 0.04
 _FAMILY_BPM, _FAMILY_OCTAVES = 120.0, 1.0
 _MEMBER_BPM, _MEMBER_OCTAVES = 100.0, 0.37
 """Centre and deviation of the priors for the family and, within it, for the octave that is tapped."""
@@ -137,10 +139,10 @@ def estimate_tempo(onset: F32, onsets_per_s: float, threads: RowPool | None = No
     width = round(WINDOW_S * onsets_per_s)
     hop = max(1, round(onsets_per_s / _HOPS_PER_S))
     reach = round(_TREND_S * onsets_per_s)
-    rows = tempogram(onset, width, hop, threads=threads)[:, : math.ceil(lags[0]) + reach + 2]
-    correlation = rows.mean(axis=0, dtype=np.float64)
+    correlation = tempogram(onset, width, hop, threads=threads).mean(axis=0, dtype=np.float64)
     at = np.arange(correlation.size)
-    repeats = np.maximum(0.0, np.interp(lags, at, _above_trend(correlation, reach)))
+    near = correlation[: math.ceil(lags[0]) + reach + 2]
+    repeats = np.maximum(0.0, np.interp(lags, at[: near.size], _above_trend(near, reach)))
     score = repeats * _pulse(onset, onsets_per_s, bpm, width)
     if not score.max() > 0.0:
         return Tempo(0.0, 0.0)
@@ -150,7 +152,7 @@ def estimate_tempo(onset: F32, onsets_per_s: float, threads: RowPool | None = No
     tapped = score[members] * _prior(bpm[members], _MEMBER_BPM, _MEMBER_OCTAVES)
     best = int(members[np.argmax(tapped)])
     confidence = float(np.clip(np.interp(lags[best], at, correlation), 0.0, 1.0))
-    return Tempo(float(bpm[best] * 2.0 ** (_peak_shift(score, best) / STEPS_PER_OCTAVE)), confidence)
+    return Tempo(60.0 * onsets_per_s / _exact_lag(correlation, float(lags[best])), confidence)
 
 
 def _pulse(onset: F32, onsets_per_s: float, bpm: F64, width: int) -> F64:
@@ -167,12 +169,24 @@ def _pulse(onset: F32, onsets_per_s: float, bpm: F64, width: int) -> F64:
     return np.interp(bpm / bin_bpm, np.arange(spectrum.size), spectrum / max(spectrum.max(), 1e-12))
 
 
-def _peak_shift(score: F64, i: int) -> float:
-    """Where the parabola through a peak of the score and its neighbours is highest, -0.5..0.5."""
-    # Octaves were added up: the member's own peak may be some steps beside the family's.
-    i = int(np.clip(i, 4, score.size - 5))
-    j = i - 3 + int(np.argmax(score[i - 3 : i + 4]))
-    bend = score[j - 1] - 2.0 * score[j] + score[j + 1]
-    slope = 0.5 * (score[j + 1] - score[j - 1])
-    shift = -slope / bend if bend < 0.0 else 0.0
-    return j - i + float(np.clip(shift, -0.5, 0.5))
+def _exact_lag(correlation: F64, lag: float) -> float:
+    """Refine a beat's lag at its multiples: a peak n beats away is known n times as exactly.
+
+    Multiples of two only, each sought where the last one says, so that no other beat is mistaken for it.
+    """
+    exact = lag
+    multiple = 1
+    while multiple * exact < _EXACT_PART * correlation.size:
+        i = round(multiple * exact)
+        near = slice(max(1, i - 2), min(i + 3, correlation.size - 1))
+        i = near.start + int(np.argmax(correlation[near]))
+        before, here, after = correlation[i - 1 : i + 2]
+        bend = before - 2.0 * here + after
+        if here < before or here < after or bend >= 0.0:
+            break
+        peak = i + float(0.5 * (before - after) / bend)
+        if abs(peak / multiple / lag - 1.0) > _EXACT_WITHIN:
+            break
+        exact = peak / multiple
+        multiple *= 2
+    return exact

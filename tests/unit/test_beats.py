@@ -26,7 +26,7 @@ def _clicks(bpm, seconds=30.0, accents=(1.0,), first_s=0.5, jitter_s=0.0):
 @pytest.mark.parametrize("bpm", [62, 75.5, 90, 101.3, 120, 128, 140])
 def test_the_tempo_of_clicks_is_theirs(bpm):
     tempo = estimate_tempo(_clicks(bpm)[1], RATE)
-    assert tempo.bpm == pytest.approx(bpm, rel=0.01)
+    assert tempo.bpm == pytest.approx(bpm, rel=0.001)
     assert tempo.confidence > 0.4
 
 
@@ -34,7 +34,7 @@ def test_the_tempo_of_clicks_is_theirs(bpm):
 def test_tempo_does_not_depend_on_the_rate_of_the_envelope(onsets_per_s):
     t = np.arange(round(20 * onsets_per_s)) / onsets_per_s
     onset = np.exp(-0.5 * (((t + 0.3) % (60 / 110) - 0.3) / 0.04) ** 2).astype(np.float32)
-    assert estimate_tempo(onset, onsets_per_s).bpm == pytest.approx(110, rel=0.015)
+    assert estimate_tempo(onset, onsets_per_s).bpm == pytest.approx(110, rel=0.003)
 
 
 def test_a_dotted_rhythm_does_not_win():
