@@ -49,6 +49,13 @@ def test_a_dotted_rhythm_does_not_win():
     assert min(abs(bpm / (100 * 2.0**octave) - 1) for octave in (-1, 0, 1)) < 0.02
 
 
+def test_noise_and_a_single_click_are_not_trusted():
+    noise = np.random.default_rng(0).uniform(2, 3, size=2000).astype(np.float32)
+    assert estimate_tempo(noise, RATE).confidence < 0.1
+    click = np.eye(1, 300, 120, dtype=np.float32)[0]
+    assert estimate_tempo(click, RATE).bpm == 0.0
+
+
 @pytest.mark.parametrize("bpm", [70, 97, 120, 151])
 def test_beats_lie_on_jittered_clicks(bpm):
     times_s, onset = _clicks(bpm, jitter_s=0.012)
