@@ -8,6 +8,7 @@ command = LazyGroup(
         "kernels": "Each kernel against its reference library.",
         "realtime": "The audio callback, idle and under load, beside a plain Python callback.",
         "separation": "Each model's separation against its network alone.",
+        "similarity": "The search for nearest neighbours against scikit-learn.",
     },
     module_of=lambda name: f"app.cli.bench_{name}",
     no_args_is_help=True,
