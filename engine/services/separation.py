@@ -31,7 +31,6 @@ from engine.io.encode import OutputFormat, check_output
 from engine.io.home import Home, default_home
 from engine.io.stem_store import SongWriter, StemStore
 from engine.kernels.loudness import LoudnessMeter
-from engine.services.behind_audio import step_behind_audio
 from engine.services.decoding import Decoding
 from engine.services.export import SongResult, export_stems
 from engine.services.segment_plan import PLAN_VERSION, SegmentPlan
@@ -53,8 +52,7 @@ class Separator:
     home : Home or None
         Where models and stems are kept; None is the user's.
     profile : "throughput" or "live"
-        All cores, or as many as playing leaves, on threads that give way to it; see
-        `engine.inference.sessions.Profile`.
+        All cores, or as many as playing leaves; see `engine.inference.sessions.Profile`.
     provider : str or None
         Execution provider, or None for the fastest that works.
     shifts : int, 1 to 20
@@ -102,11 +100,7 @@ class Separator:
         self.overlap = self.card.segment.overlap if overlap is None else overlap
         self.stems = stems or StemStore(home.stems)
         self._files = models.files(model)
-        self.network = ThreadPoolExecutor(
-            1,
-            thread_name_prefix="network",
-            initializer=step_behind_audio if profile == "live" else None,
-        )
+        self.network = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._loading = self.network.submit(load_architecture, self.card, self._files, profile, provider)
         _warm_kernels()
 

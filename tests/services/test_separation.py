@@ -1,7 +1,5 @@
 """Separation through a real network (a small ONNX graph), a real store and real files."""
 
-import os
-import sys
 import threading
 import time
 import warnings
@@ -270,15 +268,6 @@ def test_closing_a_separation_stops_its_work_and_frees_the_song(home, tmp_path):
         assert threading.active_count() == threads
         assert list(segments) == []
         separator.separate_file(song).close()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="how a thread gives way differs by system")
-def test_a_live_network_gives_way_and_the_caller_does_not(home, tmp_path):
-    stems = StemStore(tmp_path / "store")
-    for profile, policy in (("live", os.SCHED_IDLE), ("throughput", os.SCHED_OTHER)):
-        with Separator("quarter", home=home, stems=stems, profile=profile) as separator:
-            assert separator.network.submit(os.sched_getscheduler, 0).result() == policy
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_a_slow_network_works_where_the_listener_will_be(home, tmp_path, monkeypatch):
