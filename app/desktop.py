@@ -187,6 +187,7 @@ class Desktop(QObject):
         """
         self.window.empty.show_steps(not self.settings.current.window.help_seen)
         self.window.empty.say(self.tr("Getting the sound ready…"))
+        self.window.empty.demo_button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.window.show()
         if paths:
             self.opening.open(paths)

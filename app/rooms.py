@@ -50,7 +50,7 @@ class Rooms(QObject):
         window, bridge = desktop.window, desktop.bridge
         self.lanes = LanesPanel(desktop.mixer, desktop.loop, desktop.edits)
         self.lanes.seek_wanted.connect(bridge.seek)
-        window.set_lanes(self.lanes)
+        window.set_lanes(self.lanes, self.lanes.waves)
         # The heads are made anew at the same signal, perhaps after this.
         desktop.mixer.stems_changed.connect(lambda: QTimer.singleShot(0, window.order_tabs))
         desktop.lane_keys.follow(self.lanes)

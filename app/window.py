@@ -79,6 +79,7 @@ class Window(QMainWindow):
         self._docks: dict[str, Dock] = {}
         self.offers.asked.connect(self.order_tabs)
         self._lanes: QWidget | None = None
+        self._first_in_lanes: QWidget | None = None
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self.empty)
         self._transport = transport
@@ -195,9 +196,16 @@ class Window(QMainWindow):
         dock.raise_()
         dock.widget().setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def set_lanes(self, lanes: QWidget) -> None:
-        """Take the lanes in; they are built when the engine is there."""
-        self._lanes = lanes
+    def set_lanes(self, lanes: QWidget, first: QWidget) -> None:
+        """Take the lanes in; they are built when the engine is there.
+
+        Parameters
+        ----------
+        lanes : QWidget
+        first : QWidget
+            The control of them that has the keys when they come into view.
+        """
+        self._lanes, self._first_in_lanes = lanes, first
         self._pages.addWidget(lanes)
         self.order_tabs()
 
@@ -217,6 +225,10 @@ class Window(QMainWindow):
         page = self._lanes if shown and self._lanes is not None else self.empty
         if self._pages.currentWidget() is not page:
             self._pages.setCurrentWidget(page)
+            # Left to Qt, the first keys would go to the master fader, where Home means silence.
+            first = self.empty.demo_button if page is self.empty else self._first_in_lanes
+            if first is not None:
+                first.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_recent(self, songs: Sequence[Path]) -> None:
         """List the songs that were played last, the newest first."""

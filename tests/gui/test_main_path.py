@@ -132,6 +132,19 @@ def test_space_pauses_and_arrows_seek(
     assert rms_db(turntable.listen(qtbot, 0.5)[0]) == pytest.approx(-20.0, abs=0.05)
 
 
+def test_the_first_key_goes_to_the_song_and_not_to_a_fader(
+    desktop: Desktop, qtbot: QtBot, tone: Path
+) -> None:
+    play(desktop, qtbot, tone)
+    qtbot.waitUntil(lambda: desktop.bridge.tick.position_s > 0.5)
+    assert desktop.rooms is not None
+    assert desktop.window.focusWidget() is desktop.rooms.lanes.waves
+    before_db = desktop.mixer.strip("master").gain_db
+    qtbot.keyClick(desktop.window.focusWidget(), Qt.Key.Key_Home)
+    qtbot.waitUntil(lambda: desktop.bridge.tick.position_s < 0.5)
+    assert desktop.mixer.strip("master").gain_db == before_db
+
+
 def test_a_loop_is_dragged_and_repeats(
     desktop: Desktop, qtbot: QtBot, turntable: Turntable, tone: Path
 ) -> None:
