@@ -8,6 +8,7 @@ command = LazyGroup(
         "kernels": "Each kernel against its reference library.",
         "realtime": "The audio callback, idle and under load, beside a plain Python callback.",
         "separation": "Each model's separation against its network alone.",
+        "analysis": "A song's fingerprint against the same numbers made of librosa's calls.",
         "similarity": "The search for nearest neighbours against scikit-learn.",
     },
     module_of=lambda name: f"app.cli.bench_{name}",

@@ -16,6 +16,7 @@ COMMANDS = {
     "window": "Open the window; this is also what charon alone does.",
     "separate": "Split songs into stems and write them to files.",
     "play": "Play a song at once while its stems are being separated.",
+    "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
     "models": "List, fetch, verify, add and remove models.",
     "devices": "List the audio devices of this machine.",
     "bench": "Measure the engine on this machine.",
