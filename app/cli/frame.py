@@ -17,6 +17,7 @@ COMMANDS = {
     "separate": "Split songs into stems and write them to files.",
     "play": "Play a song at once while its stems are being separated.",
     "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
+    "library": "Keep your songs in view, and find those that sound alike.",
     "models": "List, fetch, verify, add and remove models.",
     "devices": "List the audio devices of this machine.",
     "bench": "Measure the engine on this machine.",

@@ -1,0 +1,159 @@
+"""A process that listens to files for the library: content hash, tags, analysis; one file after another.
+
+Spawned by `engine.services.library_crew`, so that a file which ends a decoder ends this process and
+nothing else, and so that analysis uses every core. It reads the data base (a song that is known by its
+content is not analysed again) and never writes it. Nothing heavy is imported before `crew_main` runs.
+"""
+
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import CharonError, CharonWarning, LibraryError
+
+if TYPE_CHECKING:
+    from engine.services.library import Library
+    from engine.services.library_records import AnalysisRecord, SongRecord
+
+_log = logging.getLogger(__name__)
+
+ANALYSER = "engine.services.analysis:analyse_song"
+"""Module and function that listen to a song; the module has an ANALYSIS_VERSION too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file turned out to be.
+
+    Attributes
+    ----------
+    content_hash : str
+        "" when the file could not be read to its end, or something else than the file was at fault.
+    song : SongRecord or None
+    analysis : AnalysisRecord or None
+        Both None when the library has this song, or when it failed.
+    failure : str
+        In words; "" when there is a song.
+    notes : tuple of str
+        What a listener should know though the file is readable.
+    """
+
+    content_hash: str = ""
+    song: "SongRecord | None" = None
+    analysis: "AnalysisRecord | None" = None
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def analyser_version(analyser: str) -> int:
+    """Version of the formulas of an analyser.
+
+    Parameters
+    ----------
+    analyser : str
+        ``module:function``.
+    """
+    return int(importlib.import_module(analyser.partition(":")[0]).ANALYSIS_VERSION)
+
+
+def crew_main(connection: Connection, database: str, analyser: str) -> None:
+    """What the process runs: receives a path as bytes, sends an `Examined`, until the pipe is closed.
+
+    Parameters
+    ----------
+    connection : Connection
+        Its end of the pipe.
+    database : str
+        File of the library.
+    analyser : str
+        ``module:function``; the function takes a path and `threads`, and gives an
+        `engine.services.analysis.Analysis`.
+    """
+    # Ctrl+C goes to the whole terminal group: the host decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
+    # One process a core already: threads inside each would only be in each other's way.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    from engine.services.library import Library
+
+    module, _, function = analyser.partition(":")
+    analyse = getattr(importlib.import_module(module), function)
+    version = analyser_version(analyser)
+    with Library(Path(database)) as library:
+        while True:
+            try:
+                path = connection.recv_bytes()
+            except (EOFError, OSError):
+                return
+            connection.send(_examine(Path(os.fsdecode(path)), library, analyse, version))
+
+
+def _exit_with_parent() -> None:
+    """End this process when the host is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(0)
+
+
+def _examine(path: Path, library: "Library", analyse: Any, version: int) -> Examined:
+    from engine.io.decode import content_hash
+
+    digest = failure = ""
+    heard: tuple[SongRecord, AnalysisRecord] | None = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            digest = content_hash(path)
+            if library.analysed_version(digest) != version:
+                heard = _listen(path, digest, analyse, version)
+        except LibraryError as err:
+            digest, failure = "", " ".join(str(err).split())
+        except MemoryError:
+            digest, failure = "", "there is not enough memory to analyse it: close other programs"
+        except CharonError as err:
+            failure = " ".join(str(err).split())
+        except Exception as err:  # noqa: BLE001  one bad file must not stop a scan of thousands
+            _log.exception("%s cannot be analysed", path)
+            failure = " ".join(f"it cannot be analysed ({type(err).__name__}: {err})".split())
+    notes = tuple(" ".join(str(w.message).split()) for w in caught if issubclass(w.category, CharonWarning))
+    return Examined(digest, *(heard or (None, None)), failure, notes)
+
+
+def _listen(path: Path, digest: str, analyse: Any, version: int) -> "tuple[SongRecord, AnalysisRecord]":
+    from engine.io.tags import read_tags
+    from engine.services.library_records import AnalysisRecord, SongRecord
+
+    heard = analyse(path, threads=1)
+    tags, _cover = read_tags(path)
+    # Names and tags may hold bytes that are no text; the data base takes text only.
+    tags = {name: _text(value) for name, value in tags.items()}
+    song = SongRecord(
+        content_hash=digest,
+        title=tags.get("title") or _text(path.stem),
+        duration_s=float(heard.duration_s),
+        rate_hz=int(heard.rate_hz),
+        channels=int(heard.channels),
+        tags=tags,
+    )
+    analysis = AnalysisRecord(
+        version=version,
+        tempo_bpm=heard.tempo_bpm,
+        key=heard.key,
+        lufs=heard.lufs,
+        fingerprint=heard.fingerprint.to_array(),
+        measures=heard.to_dict(),
+    )
+    return song, analysis
+
+
+def _text(value: str) -> str:
+    return os.fsencode(value).decode("utf-8", "replace")
