@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 POLL_S = 0.02
 IDLE_POLL_S = 0.1
-"""While nothing plays and nothing is separated."""
+"""While nothing is separated: each look takes the GIL, and moves whoever held it to another core."""
 RELEASE_PAGES_S = 10.0
 MIN_LOOP_S = 0.02
 PLAYHEAD_LEAD_S = 0.7
@@ -549,8 +549,7 @@ class Playback:
 
     def _supervise(self) -> None:
         while not self._closing.is_set():
-            busy = self._playing or self._jobs.in_work is not None
-            self._wanted.wait(POLL_S if busy else IDLE_POLL_S)
+            self._wanted.wait(POLL_S if self._jobs.in_work is not None else IDLE_POLL_S)
             self._wanted.clear()
             with self._lock:
                 now_s = time.monotonic()
