@@ -105,7 +105,7 @@ class SegmentRun:
             Each as soon as its frames are in the store.
         """
         self._forget_other_plans()
-        listener = None if playhead is None else _Listener(playhead, self.store.rate_hz)
+        listener = None if playhead is None else Listener(playhead, self.store.rate_hz)
         turn = 0
         window: Window | None = None
         began_s = time.monotonic()
@@ -129,7 +129,7 @@ class SegmentRun:
                 return
 
     def _result(
-        self, window: Window, listener: "_Listener | None", interrupted: Callable[[], bool] | None
+        self, window: Window, listener: "Listener | None", interrupted: Callable[[], bool] | None
     ) -> F32 | None:
         """Wait for the network; None when the segment was given up because the listener went elsewhere."""
         assert self._busy is not None  # noqa: S101 - for the type checker
@@ -145,7 +145,7 @@ class SegmentRun:
             if given_up:  # said again until it is heard: the network may just be about to begin
                 self.model.stop()
 
-    def _is_misplaced(self, window: Window, listener: "_Listener") -> bool:
+    def _is_misplaced(self, window: Window, listener: "Listener") -> bool:
         """Whether the listener has jumped to a segment that could be separated now instead."""
         if not listener.has_jumped():
             return False
@@ -169,7 +169,7 @@ class SegmentRun:
         total_frames = self.store.total_frames
         return self.plan.n_segments(self.store.capacity_frames if total_frames is None else total_frames)
 
-    def _choose(self, listener: "_Listener | None", landing: Window | None) -> Window | None:
+    def _choose(self, listener: "Listener | None", landing: Window | None) -> Window | None:
         """Wait for the decoder until the best next segment can be separated; None when all are done."""
         while True:
             self.decoding.check()
@@ -263,7 +263,7 @@ class SegmentRun:
         )
 
 
-class _Listener:
+class Listener:
     """Where the listener is, and whether the play-head was moved since a segment was chosen for it."""
 
     def __init__(self, playhead: Callable[[], int], rate_hz: int) -> None:
