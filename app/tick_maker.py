@@ -16,7 +16,8 @@ from engine.errors import CharonError
 
 if TYPE_CHECKING:
     from engine.realtime.memory import Meters
-    from engine.services.playback import Playback, PlaybackStatus
+    from engine.services.playback import Playback
+    from engine.services.playback_status import PlaybackStatus
 
 SILENT = (-200.0, -200.0)
 

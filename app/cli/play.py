@@ -11,7 +11,8 @@ from app.cli.console import json_option, print_json, progress, say, warn
 from engine.errors import DecodeError, DeviceError, ParameterError
 from engine.io.decode import probe
 from engine.io.device import StreamRequest, find_output, portaudio_opener
-from engine.services.playback import Playback, PlaybackStatus
+from engine.services.playback import Playback
+from engine.services.playback_status import PlaybackStatus
 
 LOOK_S = 0.05
 OPEN_TIMEOUT_S = 60.0

@@ -14,7 +14,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,15 @@ from engine.realtime.layout import (
     FLAG_READY,
     FLAG_TOUCHED,
     FLAG_WAITING,
-    LANE_RING_FRAMES,
     MASTER_ROW,
 )
-from engine.realtime.memory import Counters, EngineMemory, Meters
-from engine.services.feeder import Feeder, warm_feeder
+from engine.realtime.memory import EngineMemory, Meters
+from engine.services.feeder import warm_feeder
 from engine.services.output import DeviceEvent, Output
+from engine.services.playback_status import PlaybackStatus
 from engine.services.song_job import SongJob
 from engine.services.song_jobs import SongJobs
+from engine.services.song_player import SongPlayer
 from engine.services.worker import SeparationWorker
 from engine.units import frames_to_s, s_to_frames
 
@@ -45,48 +45,9 @@ POLL_S = 0.02
 IDLE_POLL_S = 0.1
 """While nothing is separated: each look takes the GIL, and moves whoever held it to another core."""
 RELEASE_PAGES_S = 10.0
-MIN_LOOP_S = 0.02
 PLAYHEAD_LEAD_S = 0.7
 """The worker is told a place this far ahead: just before a seam between two segments the later one is
 wanted first, because the play-head will be in it by the time that any segment is ready."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaybackStatus:
-    """Where playback stands.
-
-    Parameters
-    ----------
-    position_s : float
-        Song time that is *heard* now, by the converter's clock.
-    duration_s : float or None
-        None until the song is decoded.
-    playing, ended, waiting : bool
-        `waiting`: a seek waits for its first frames.
-    stems_ready : bool
-        Every stem is there at the play-head.
-    segments_done, segments_total : int
-        Progress of the separation; total is 0 until it is known.
-    pending : tuple of str
-        Stems whose mute, solo or gain waits for the separation to reach the play-head.
-    device : str or None
-        None while the device is gone.
-    worker_restarts : int
-    counters : Counters
-    """
-
-    position_s: float
-    duration_s: float | None
-    playing: bool
-    ended: bool
-    waiting: bool
-    stems_ready: bool
-    segments_done: int
-    segments_total: int
-    pending: tuple[str, ...]
-    device: str | None
-    worker_restarts: int
-    counters: Counters
 
 
 class Playback:
@@ -138,13 +99,8 @@ class Playback:
         self.memory = EngineMemory()
         self._output = Output(self.memory, opener)
         warm_feeder(self.memory)
-        self._feeder: Feeder | None = None
-        self._store: SongStore | None = None
+        self._player = SongPlayer(self.memory, self._output)
         self._song: Path | None = None
-        self._epoch = 0
-        self._playing = False
-        self._loop_s: tuple[float, float] | None = None
-        self._resume_frame = 0
         self._failed: str | None = None
         self._complete = False
         self._release_at_s = 0.0
@@ -182,36 +138,33 @@ class Playback:
             The new one refuses; the old one is open again, if it can be.
         """
         with self._lock:
-            self._resume_frame = self._heard_frame()
+            self._player.hold()
             self.memory.set_playing(False)
             self._output.wait_for_fade()
             old_rate_hz = self.memory.rate_hz
             try:
                 self._output.change(opener)
             finally:
-                self._go_on_with_device(old_rate_hz)
+                self._go_on(old_rate_hz)
 
     def set_test_tone(self, on: bool) -> None:
         """A quiet sine beside whatever plays, to hear that a device works."""
         self.memory.set_tone(on)
 
     def _watch_device(self, now_s: float) -> None:
-        heard_frame, old_rate_hz = self._heard_frame(), self.memory.rate_hz
+        heard_frame, old_rate_hz = self._player.heard_frame(), self.memory.rate_hz
         event = self._output.watch(now_s)
         if event is DeviceEvent.BACK:
-            self._go_on_with_device(old_rate_hz)
+            self._go_on(old_rate_hz)
             self._on_notice(f"playing on {self.stream.name!r} again")
         elif event is not None:
             if event is DeviceEvent.LOST:
-                self._resume_frame = heard_frame
+                self._player.hold(heard_frame)
             self._on_notice(self._output.refusal)
 
-    def _go_on_with_device(self, old_rate_hz: int) -> None:
-        if self._store is not None:
-            if self.memory.rate_hz != old_rate_hz:
-                self._start_feeder(self._store)
-            self._seek_frame(self._resume_frame)
-        self.memory.set_playing(self._playing)
+    def _go_on(self, old_rate_hz: int) -> None:
+        self._player.go_on(old_rate_hz)
+        self._tell_worker(self._player.heard_frame())
 
     # --- song --------------------------------------------------------------------------------------
 
@@ -234,8 +187,7 @@ class Playback:
                 raise ParameterError("there is no song to play: open one first")
             elif (meters := self.memory.read_meters()) is not None and meters.flags & FLAG_ENDED:
                 self._seek_frame(0)
-            self._playing = True
-            self.memory.set_playing(True)
+            self._player.play_or_pause(True)
         self._wanted.set()
 
     def forget_worker_ready(self) -> None:
@@ -244,17 +196,10 @@ class Playback:
 
     def _load(self, song: Path, resume_frame: int = 0) -> None:
         self._play_called_ns = time.monotonic_ns()
-        self.memory.set_playing(False)
-        self._stop_feeder()
-        self._store = None
+        self._player.expect(resume_frame)
         self._song = song.absolute()
-        self._loop_s = None
-        self._resume_frame = resume_frame
         self._failed = None
         self._complete = False
-        # An epoch that no feeder answers yet: the callback waits for the song instead of starving.
-        self._epoch += 1
-        self.memory.set_epoch(self._epoch)
         self.memory.reset_first_times()
         self._jobs.put_first(self._song)
         self._worker.set_playhead(resume_frame)
@@ -267,7 +212,7 @@ class Playback:
     @property
     def song_folder(self) -> Path | None:
         """Where the lanes of the loaded song lie; None until it is open."""
-        store = self._store
+        store = self._player.store
         return None if store is None else store.folder
 
     @property
@@ -287,15 +232,15 @@ class Playback:
             if model == self._model:
                 return
             self._models.files(model)
-            frame, loop_s, playing = self._heard_frame(), self._loop_s, self._playing
+            frame, loop_s = self._player.heard_frame(), self._player.loop_s
             self._model, self._stems = model, self._models.card(model).stems
             self._worker.model = model
             self.memory.reset_lanes()
             self._jobs.restart_all()
             if self._song is not None:
                 self._load(self._song, frame)
-                self._loop_s = loop_s
-                self.memory.set_playing(playing)
+                self._player.loop_s = loop_s
+                self._player.play_or_pause(self._player.playing)
 
     # --- songs in line -----------------------------------------------------------------------------
 
@@ -332,53 +277,29 @@ class Playback:
         return self._jobs.snapshot()
 
     def _attach(self, folder: Path) -> None:
-        if self._store is not None and self._store.folder == folder:
-            return
-        store = SongStore.attach(folder)
-        self._store = store
-        self._start_feeder(store)
-        self._seek_frame(self._resume_frame)
-
-    def _start_feeder(self, store: SongStore) -> None:
-        self._stop_feeder()
-        self.memory.set_n_lanes(1 + len(store.stems))
-        self._feeder = Feeder(self.memory, store)
-        self._apply_loop()
-        self._feeder.start()
-
-    def _stop_feeder(self) -> None:
-        if self._feeder is not None:
-            self._feeder.stop()
-            self._feeder = None
+        store = self._player.store
+        if store is None or store.folder != folder:
+            self._player.attach(SongStore.attach(folder))
+            self._tell_worker(self._player.heard_frame())
 
     def pause(self) -> None:
         """Fade out and stay where we are."""
         with self._lock:
-            self._playing = False
-            self.memory.set_playing(False)
+            self._player.play_or_pause(False)
 
     def seek(self, position_s: float) -> None:
         """Go to a song time in seconds; clipped to the song."""
         with self._lock:
-            store = self._need_store()
-            frame = max(0, s_to_frames(position_s, store.rate_hz))
-            if store.total_frames is not None:
-                frame = min(frame, max(0, store.total_frames - 1))
-            self._seek_frame(frame)
+            self._seek_frame(self._player.frame_at(position_s))
 
     def _seek_frame(self, frame: int) -> None:
-        self._resume_frame = frame
-        if self._feeder is None:
-            return
-        self._epoch += 1
         self._tell_worker(frame)
-        # The feeder first: its answer must be on the way before the callback begins to wait for it.
-        self._feeder.seek(self._epoch, frame)
-        self.memory.set_epoch(self._epoch)
+        self._player.seek_frame(frame)
 
     def _tell_worker(self, frame: int) -> None:
         if self._jobs.in_work == self._song:
-            rate_hz = 0 if self._store is None else self._store.rate_hz
+            store = self._player.store
+            rate_hz = 0 if store is None else store.rate_hz
             self._worker.set_playhead(frame + s_to_frames(PLAYHEAD_LEAD_S, rate_hz))
 
     def set_loop(self, start_s: float | None, stop_s: float | None) -> None:
@@ -390,42 +311,7 @@ class Playback:
             The loop is too short, upside down or outside the song.
         """
         with self._lock:
-            store = self._need_store()
-            before = self._loop_frames()
-            if start_s is None or stop_s is None:
-                self._loop_s = None
-            else:
-                if not 0.0 <= start_s < stop_s or stop_s - start_s < MIN_LOOP_S:
-                    raise ParameterError(
-                        f"loop {start_s:.3f}..{stop_s:.3f} s is not at least {MIN_LOOP_S} s of the song"
-                    )
-                total = store.total_frames
-                if total is not None and stop_s > frames_to_s(total, store.rate_hz) + 1e-6:
-                    end_s = frames_to_s(total, store.rate_hz)
-                    raise ParameterError(f"the loop ends at {stop_s:.3f} s, after the song's {end_s:.3f} s")
-                self._loop_s = (start_s, stop_s)
-            self._apply_loop()
-            self._refeed_for_loop(before)
-
-    def _loop_frames(self) -> tuple[int, int] | None:
-        if self._loop_s is None or self._store is None:
-            return None
-        rate_hz = self._store.rate_hz
-        return s_to_frames(self._loop_s[0], rate_hz), s_to_frames(self._loop_s[1], rate_hz)
-
-    def _apply_loop(self) -> None:
-        if self._feeder is not None:
-            self._feeder.set_loop(self._loop_frames())
-
-    def _refeed_for_loop(self, before: tuple[int, int] | None) -> None:
-        """Read again what the ring already holds, but only if an old or new loop edge lies in it."""
-        if self._feeder is None or self._store is None:
-            return
-        now = self._heard_frame()
-        ahead = LANE_RING_FRAMES * self._store.rate_hz // self.memory.rate_hz + 4096
-        edges = [loop[1] for loop in (before, self._loop_frames()) if loop is not None]
-        if any(now <= edge <= now + ahead for edge in edges):
-            self._seek_frame(now)
+            self._player.set_loop(start_s, stop_s)
 
     # --- mixer -------------------------------------------------------------------------------------
 
@@ -473,31 +359,19 @@ class Playback:
         """The newest meters; None before the first callback."""
         return self.memory.read_meters()
 
-    def _heard_frame(self) -> int:
-        """Song frame that leaves the converter now."""
-        # Each is read once: other threads replace them whole.
-        meters, store, stream = self.memory.read_meters(), self._store, self._output.stream
-        if meters is None or store is None or meters.epoch != self._epoch:
-            return self._resume_frame
-        if not self._playing or stream is None:
-            return meters.song_frame
-        # A block lasts some milliseconds; anything far from it is a clock that cannot be trusted.
-        elapsed_s = min(max(stream.time_s() - meters.dac_s, -1.0), 1.0)
-        return max(0, meters.song_frame + s_to_frames(elapsed_s, store.rate_hz))
-
     def status(self) -> PlaybackStatus:
         """Where playback stands; waits for nothing, so that a window can ask sixty times a second."""
-        store, stream = self._store, self._output.stream
+        store, stream = self._player.store, self._output.stream
         meters = self.memory.read_meters()
-        flags = 0 if meters is None or meters.epoch != self._epoch else meters.flags
+        flags = meters.flags if meters is not None and self._player.is_current(meters) else 0
         rate_hz = 1 if store is None else store.rate_hz
         total = None if store is None else store.total_frames
-        heard = self._heard_frame() if store is not None else 0
+        heard = self._player.heard_frame() if store is not None else 0
         ready = bool(flags & FLAG_READY)
         return PlaybackStatus(
             position_s=frames_to_s(heard if total is None else min(heard, total), rate_hz),
             duration_s=None if total is None else frames_to_s(total, rate_hz),
-            playing=self._playing,
+            playing=self._player.playing,
             ended=bool(flags & FLAG_ENDED),
             waiting=bool(flags & FLAG_WAITING) or store is None,
             stems_ready=ready,
@@ -540,11 +414,6 @@ class Playback:
     def _since_play(self, when_ns: int) -> float | None:
         return (when_ns - self._play_called_ns) * 1e-9 if when_ns > self._play_called_ns else None
 
-    def _need_store(self) -> SongStore:
-        if self._store is None:
-            raise ParameterError("the song is not open yet: wait until its first frames are decoded")
-        return self._store
-
     # --- supervisor --------------------------------------------------------------------------------
 
     def _supervise(self) -> None:
@@ -556,11 +425,11 @@ class Playback:
                 for event in self._jobs.poll():
                     self._handle(event)
                 self._watch_device(now_s)
-                if self._feeder is not None:
-                    self._tell_worker(self._heard_frame())
+                if self._player.store is not None:
+                    self._tell_worker(self._player.heard_frame())
                     if now_s >= self._release_at_s:
                         self._release_at_s = now_s + RELEASE_PAGES_S
-                        self._feeder.release_pages()
+                        self._player.release_pages()
 
     def _handle(self, event: dict[str, Any]) -> None:
         kind, is_loaded = event["event"], event["song"] == self._song
@@ -575,7 +444,8 @@ class Playback:
                 self._failed = str(err)
                 self._on_notice(self._failed)
         elif kind == "done" and is_loaded:
-            self._complete = self._store is not None and self._store.is_complete
+            store = self._player.store
+            self._complete = store is not None and store.is_complete
         elif kind == "lost" or (kind == "failed" and is_loaded):
             self._failed = str(event["message"])
             self._on_notice(self._failed)
@@ -591,7 +461,7 @@ class Playback:
         self._wanted.set()
         self._supervisor.join()
         self._output.close()
-        self._stop_feeder()
+        self._player.stop()
         self._worker.close()
         gc.unfreeze()
 
