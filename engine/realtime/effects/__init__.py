@@ -1,0 +1,1 @@
+"""What the mic chain is made of: one file an effect, run by the device thread."""
