@@ -4,6 +4,9 @@ Raised at the border (`raise X(...) from err`); every message says what, the val
 next. Real-time code has no exceptions, only status bits and counters.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class CharonError(Exception):
     """Anything Charon reports to its user in one line."""
@@ -27,6 +30,10 @@ class EncodeError(CharonError):
 
 class StoreError(CharonError):
     """The stem store on disk is damaged, full or in use by another process."""
+
+
+class StoreBusy(StoreError):
+    """Somebody else writes the stems of this song just now."""
 
 
 class ModelError(CharonError):
@@ -53,9 +60,33 @@ class LibraryError(CharonError):
     """The song library cannot be read or written."""
 
 
+class BatchError(CharonError):
+    """Many songs cannot be worked through: no cluster answers, or no process stays alive."""
+
+
 class JobCancelled(CharonError):
     """The user cancelled; what was finished is kept."""
 
 
 class CharonWarning(UserWarning):
     """Something a user must know though the work went on (a file cut off, stems clipped)."""
+
+
+def name_hint(name: str, known: Iterable[str]) -> str:
+    """What to try instead of a name that nothing has, as the end of a message.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        What there is.
+
+    Returns
+    -------
+    str
+        "did you mean 'reverb'?", or the whole list where nothing comes close.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"

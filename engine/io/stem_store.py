@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import CharonWarning, StoreError
+from engine.errors import CharonWarning, StoreBusy, StoreError
 from engine.io.file_lock import FileLock
 from engine.io.lanes import FRAME_BYTES, store_error
 from engine.io.song_store import READY_BLOCK_FRAMES, STORE_VERSION, Manifest, SongStore, read_manifest
@@ -69,9 +69,10 @@ class StemStore:
 
         Raises
         ------
+        StoreBusy
+            Another process (or object) writes this song.
         StoreError
-            Another process (or object) writes this song, the folder cannot be used, or there is
-            not enough disk space.
+            The folder cannot be used, or there is not enough disk space.
 
         Warns
         -----
@@ -160,7 +161,7 @@ class StemStore:
         except OSError as err:
             raise store_error(self.folder, err) from err
         if not held:
-            raise StoreError(
+            raise StoreBusy(
                 f"the stems in {self.folder / name} are being written by another Charon: "
                 "wait until it is done, or stop it"
             )

@@ -1,19 +1,18 @@
 """A process that listens to files for the library: content hash, tags, analysis; one file after another.
 
-Spawned by `engine.services.library_crew`, so that a file which ends a decoder ends this process and
-nothing else, and so that analysis uses every core. It reads the data base (a song that is known by its
-content is not analysed again) and never writes it. Nothing heavy is imported before `crew_main` runs.
+Runs in the processes of an `engine.services.crew.Crew`, so that a file which ends a decoder ends that
+process and nothing else, and so that analysis uses every core. It reads the data base (a song that is
+known by its content is not analysed again) and never writes it. Nothing heavy is imported before
+`examiner` runs.
 """
 
 import importlib
 import logging
-import multiprocessing
 import os
-import signal
-import threading
 import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from engine.services.library_records import AnalysisRecord, SongRecord
 
 _log = logging.getLogger(__name__)
+
+EXAMINER = "engine.services.library_process:examiner"
+"""The workshop of a scan's crew."""
 
 ANALYSER = "engine.services.analysis:analyse_song"
 """Module and function that listen to a song; the module has an ANALYSIS_VERSION too."""
@@ -64,44 +66,30 @@ def analyser_version(analyser: str) -> int:
     return int(importlib.import_module(analyser.partition(":")[0]).ANALYSIS_VERSION)
 
 
-def crew_main(connection: Connection, database: str, analyser: str) -> None:
-    """What the process runs: receives a path as bytes, sends an `Examined`, until the pipe is closed.
+@contextmanager
+def examiner(database: str, analyser: str) -> Generator[Callable[[Path, object], Examined]]:
+    """Set a process of a crew up to examine files; see `engine.services.crew.Workshop`.
 
     Parameters
     ----------
-    connection : Connection
-        Its end of the pipe.
     database : str
         File of the library.
     analyser : str
         ``module:function``; the function takes a path and `threads`, and gives an
         `engine.services.analysis.Analysis`.
+
+    Yields
+    ------
+    callable
+        Makes an `Examined` of a path.
     """
-    # Ctrl+C goes to the whole terminal group: the host decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
-    # One process a core already: threads inside each would only be in each other's way.
-    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     from engine.services.library import Library
 
     module, _, function = analyser.partition(":")
     analyse = getattr(importlib.import_module(module), function)
     version = analyser_version(analyser)
     with Library(Path(database)) as library:
-        while True:
-            try:
-                path = connection.recv_bytes()
-            except (EOFError, OSError):
-                return
-            connection.send(_examine(Path(os.fsdecode(path)), library, analyse, version))
-
-
-def _exit_with_parent() -> None:
-    """End this process when the host is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)
+        yield lambda path, _report: _examine(path, library, analyse, version)
 
 
 def _examine(path: Path, library: "Library", analyse: Any, version: int) -> Examined:

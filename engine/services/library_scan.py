@@ -10,14 +10,15 @@ been moved to; a file that is no song is remembered with the reason.
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import BatchError, LibraryError
 from engine.io.sound_files import SoundFile, Unlisted, sound_files
+from engine.services.crew import Crew, Done, Lost
 from engine.services.library import Library
-from engine.services.library_crew import Crew
-from engine.services.library_process import ANALYSER, Examined, analyser_version
+from engine.services.library_process import ANALYSER, EXAMINER, Examined, analyser_version
 from engine.services.library_records import FileState
 
 WALK_TICK_FILES = 100
@@ -122,8 +123,13 @@ def scan_folders(
     scan.walk([Path(os.path.abspath(folder)) for folder in folders])
     if scan.todo:
         n_processes = min(processes or os.cpu_count() or 1, len(scan.todo))
-        with Crew(library.file, analyser, n_processes) as crew:
-            scan.listen(crew)
+        arguments = (str(library.file), analyser)
+        crew = Crew[Path, Examined](EXAMINER, arguments, n_processes, low_priority=True)
+        try:
+            with crew:
+                scan.listen(crew)
+        except BatchError as err:
+            raise LibraryError(str(err)) from err
     scan.forget_missing()
     return scan.report(time.monotonic() - started_s)
 
@@ -173,12 +179,12 @@ class _Scan:
         else:
             self._counts["unchanged"] += 1
 
-    def listen(self, crew: Crew) -> None:
+    def listen(self, crew: Crew[Path, Examined]) -> None:
         """Let the crew look at what must be looked at, and keep what comes of it."""
         done = 0
         paths = list(self.todo)
         again: list[Path] = []
-        for result in crew.examine(paths):
+        for result in _results(crew, paths):
             path = None
             if result is not None:
                 path = result[0]
@@ -188,7 +194,7 @@ class _Scan:
                     again.append(path)
             self._progress(ScanProgress(done, len(paths), self._counts["found"], path))
         # Known to the process that looked, then taken out of the library before it was written.
-        for result in crew.examine(again):
+        for result in _results(crew, again):
             if result is not None:
                 self._keep(*result)
 
@@ -260,6 +266,18 @@ class _Scan:
             notes=tuple(self._notes),
             wall_s=wall_s,
         )
+
+
+def _results(crew: Crew[Path, Examined], paths: Sequence[Path]) -> Iterator[tuple[Path, Examined] | None]:
+    """What became of each file; None now and then while nothing does."""
+    for news in crew.work_through(paths):
+        if isinstance(news, Done):
+            yield news.item, news.result
+        elif isinstance(news, Lost):
+            reason = f"analysing it ended the process (exit code {news.exit_code})"
+            yield news.item, Examined(failure=reason)
+        else:
+            yield None
 
 
 def _is_below(name: bytes, roots: Sequence[bytes]) -> bool:
