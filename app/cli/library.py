@@ -12,7 +12,8 @@ import click
 
 from app.cli.console import json_option, print_json, progress, say, table, warn
 from engine.io.home import default_home
-from engine.services.library import SORT_KEYS, Library, library_file
+from engine.services.library import Library, library_file
+from engine.services.library_listing import SORT_KEYS
 from engine.services.library_records import WHOLE_SONG, Song
 
 if TYPE_CHECKING:

@@ -19,29 +19,20 @@ import numpy as np
 
 from engine.errors import LibraryError, ParameterError
 from engine.io.home import Home
-from engine.services.library_records import WHOLE_SONG, AnalysisRecord, FileState, Song, SongRecord
+from engine.services.library_listing import SONGS, SONGS_FROM, casefold, escaped, listing
+from engine.services.library_records import (
+    WHOLE_SONG,
+    AnalysisRecord,
+    FileState,
+    Overview,
+    Song,
+    SongRecord,
+)
 from engine.services.library_rows import id_of, point, put_analysis
 from engine.services.library_schema import errors_in_words, open_database, transaction
 from engine.units import F32, I64
 
-SORT_KEYS = {
-    "title": "casefold(songs.title)",
-    "artist": "casefold(songs.artist), casefold(songs.album), casefold(songs.title)",
-    "album": "casefold(songs.album), casefold(songs.title)",
-    "duration": "songs.duration_s",
-    "tempo": "analyses.tempo_bpm",
-    "key": "analyses.key",
-    "loudness": "analyses.lufs",
-    "added": "songs.added_s",
-}
-"""What songs can be listed by."""
-
 LIBRARY_FILE = "library.db"
-
-_SONGS = """
-    SELECT songs.*, analyses.tempo_bpm, analyses.key, analyses.lufs
-    FROM songs LEFT JOIN analyses ON analyses.song_id = songs.id AND analyses.source = 'song'
-"""
 
 
 def library_file(home: Home) -> Path:
@@ -79,7 +70,7 @@ class Library:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = open_database(self.file)
-            connection.create_function("casefold", 1, _casefold, deterministic=True)
+            connection.create_function("casefold", 1, casefold, deterministic=True)
             self._local.connection = connection
             with self._lock:
                 self._connections.append(connection)
@@ -249,18 +240,57 @@ class Library:
         descending : bool
         limit : int or None, >= 0
         """
-        if sort not in SORT_KEYS:
-            raise ParameterError(f"songs cannot be sorted by {sort!r}; there are {', '.join(SORT_KEYS)}")
-        words = search.casefold().split()
-        found = "casefold(songs.title || ' ' || songs.artist || ' ' || songs.album) LIKE ? ESCAPE '\\'"
-        where = f"WHERE {' AND '.join([found] * len(words))}" if words else ""
-        keys = SORT_KEYS[sort].split(", ")
-        order = ", ".join(f"{key} {'DESC' if descending else 'ASC'} NULLS LAST" for key in keys)
-        rows = self._rows(
-            f"{_SONGS} {where} ORDER BY {order}, songs.id LIMIT ?",
-            (*(f"%{_escaped(word)}%" for word in words), -1 if limit is None else limit),
-        )
+        rest, values = listing(search, sort, descending=descending)
+        rows = self._rows(f"{SONGS} {rest} LIMIT ?", (*values, -1 if limit is None else limit))
         return self._as_songs(rows)
+
+    def song_ids(self, search: str = "", *, sort: str = "title", descending: bool = False) -> I64:
+        """List the numbers of songs: what a long list is scrolled by, a page of it read with `songs_of`.
+
+        Parameters
+        ----------
+        search, sort, descending
+            As for `songs`.
+
+        Returns
+        -------
+        int64 array, shape (songs,)
+
+        Notes
+        -----
+        Cost: 0.1 to 0.25 s for 100,000 songs.
+        """
+        rest, values = listing(search, sort, descending=descending)
+        with errors_in_words(self.file):
+            rows = self._connection().execute(f"SELECT songs.id {SONGS_FROM} {rest}", values)
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def overview(self) -> Overview:
+        """How much there is."""
+        songs = self._rows("SELECT count(*), total(duration_s) FROM songs")[0]
+        nowhere = (
+            "SELECT count(*) FROM songs WHERE id NOT IN (SELECT song_id FROM paths WHERE song_id NOTNULL)"
+        )
+        failed = "SELECT count(*) FROM paths WHERE failure NOTNULL"
+        return Overview(songs[0], songs[1], self._rows(nowhere)[0][0], self._rows(failed)[0][0])
+
+    def failures(self) -> list[tuple[Path, str]]:
+        """Files that gave no song when they were looked at, each with the reason, by path."""
+        rows = self._rows("SELECT path, failure FROM paths WHERE failure NOTNULL ORDER BY path")
+        return [(Path(os.fsdecode(path)), failure) for path, failure in rows]
+
+    def sources(self, song_id: int) -> tuple[str, ...]:
+        """What has been analysed of a song: WHOLE_SONG first, then stems by name.
+
+        Parameters
+        ----------
+        song_id : int
+        """
+        rows = self._rows(
+            "SELECT source FROM analyses WHERE song_id = ? ORDER BY source <> ?, source",
+            (song_id, WHOLE_SONG),
+        )
+        return tuple(row[0] for row in rows)
 
     def songs_of(self, song_ids: Sequence[int]) -> list[Song]:
         """Look songs up; those that are gone are left out.
@@ -270,7 +300,7 @@ class Library:
         song_ids : sequence of int
             Their order is kept.
         """
-        query = f"{_SONGS} JOIN json_each(?) AS asked ON asked.value = songs.id"
+        query = f"{SONGS} JOIN json_each(?) AS asked ON asked.value = songs.id"
         rows = self._rows(query, (json.dumps([int(song_id) for song_id in song_ids]),))
         found = {song.song_id: song for song in self._as_songs(rows)}
         return [found[song_id] for song_id in song_ids if song_id in found]
@@ -290,13 +320,13 @@ class Library:
             No song, or more than one.
         """
         lies = self._rows("SELECT song_id FROM paths WHERE path = ?", (os.fsencode(os.path.abspath(what)),))
-        rows = self._rows(f"{_SONGS} WHERE songs.id = ?", (lies[0][0],)) if lies else []
+        rows = self._rows(f"{SONGS} WHERE songs.id = ?", (lies[0][0],)) if lies else []
         if not rows and what.isdecimal() and len(what) < 19:
-            rows = self._rows(f"{_SONGS} WHERE songs.id = ?", (int(what),))
+            rows = self._rows(f"{SONGS} WHERE songs.id = ?", (int(what),))
         if not rows and len(what) >= 8:
-            rows = self._rows(f"{_SONGS} WHERE content_hash LIKE ? ESCAPE '\\'", (f"{_escaped(what)}%",))
+            rows = self._rows(f"{SONGS} WHERE content_hash LIKE ? ESCAPE '\\'", (f"{escaped(what)}%",))
         if not rows:
-            rows = self._rows(f"{_SONGS} WHERE casefold(songs.title) = ? LIMIT 6", (what.casefold(),))
+            rows = self._rows(f"{SONGS} WHERE casefold(songs.title) = ? LIMIT 6", (what.casefold(),))
         found = self._as_songs(rows) or self.songs(what, limit=6)
         if len(found) == 1:
             return found[0]
@@ -439,12 +469,3 @@ _SONG_COLUMNS = (
     "lufs",
     "added_s",
 )
-
-
-def _casefold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
-
-
-def _escaped(word: str) -> str:
-    """A word as LIKE takes it literally."""
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

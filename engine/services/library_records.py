@@ -137,3 +137,24 @@ class Song:
     lufs: float | None
     added_s: float
     paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How much there is in a library.
+
+    Attributes
+    ----------
+    songs : int
+    duration_s : float
+        Of all of them.
+    missing : int
+        Songs whose files are gone from every place where they were.
+    unreadable : int
+        Files that give no song.
+    """
+
+    songs: int
+    duration_s: float
+    missing: int
+    unreadable: int
