@@ -14,7 +14,8 @@ from app.bridge import Bridge
 from app.jobs import Job, JobPool
 from app.panels.messages import MessagesDialog
 from app.recent import RecentSongs
-from app.scan import SUFFIXES, Found, Unreadable, run_scan
+from app.scan import Found, Unreadable, run_scan
+from engine.io.sound_files import SUFFIXES
 
 SESSION_SUFFIX = ".charon"
 

@@ -7,7 +7,6 @@ the first song plays while the rest is still being looked at.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,50 +15,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.jobs import Task
 from engine.errors import DecodeError
-
-SUFFIXES = frozenset(
-    (
-        ".aac",
-        ".ac3",
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".alac",
-        ".amr",
-        ".ape",
-        ".au",
-        ".caf",
-        ".dff",
-        ".dsf",
-        ".eac3",
-        ".flac",
-        ".m4a",
-        ".m4b",
-        ".m4r",
-        ".mka",
-        ".mp2",
-        ".mp3",
-        ".mp4",
-        ".mpc",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".ra",
-        ".shn",
-        ".snd",
-        ".spx",
-        ".tak",
-        ".tta",
-        ".voc",
-        ".w64",
-        ".wav",
-        ".wave",
-        ".webm",
-        ".wma",
-        ".wv",
-    )
-)
-"""What sound files are called; in a folder nothing else is opened."""
+from engine.io.sound_files import Unlisted, sound_files
 
 LOOK_FRAMES = 4096
 """A file is readable when this much of it decodes; cut-off ends are found, and kept, when it plays."""
@@ -131,51 +87,20 @@ def scan(paths: Iterable[Path], task: Task | None = None) -> Iterator[Found | Un
     """
     seen: set[str] = set()
     for path in paths:
-        items = _walk(path, set(), task) if path.is_dir() else iter([path])
         empty = True
-        for item in items:
-            empty = False
-            if isinstance(item, Unreadable):
-                yield item
+        for item in sound_files(path):
+            if task is not None:
+                task.check()
+            if item is None:
                 continue
-            key = os.path.realpath(item)
-            if key not in seen:
+            empty = False
+            if isinstance(item, Unlisted):
+                yield Unreadable(item.path, _tr("cannot be opened: {}").format(item.reason))
+            elif (key := os.path.realpath(item.path)) not in seen:
                 seen.add(key)
-                if task is not None:
-                    task.check()
-                yield _look(item)
+                yield _look(item.path)
         if empty:
             yield Unreadable(path, _tr("holds no sound files"))
-
-
-def _walk(folder: Path, above: set[tuple[int, int]], task: Task | None) -> Iterator[Path | Unreadable]:
-    """Sound files below a folder, its own first; hidden ones are left out."""
-    if task is not None:
-        task.check()
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: _natural(entry.name))
-        status = folder.stat()
-    except OSError as err:
-        yield Unreadable(folder, _tr("cannot be opened: {}").format((err.strerror or str(err)).lower()))
-        return
-    here = (status.st_dev, status.st_ino)
-    if here in above:
-        return  # a link back up
-    below: list[Path] = []
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = Path(entry.path)
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if is_folder:
-            below.append(path)
-        elif path.suffix.lower() in SUFFIXES:
-            yield path
-    for path in below:
-        yield from _walk(path, above | {here}, task)
 
 
 def _look(path: Path) -> Found | Unreadable:
@@ -190,12 +115,6 @@ def _look(path: Path) -> Found | Unreadable:
         reason = " ".join(str(err).split())
         return Unreadable(path, reason.removeprefix(str(path)).strip(" :").removeprefix("is "))
     return Found(path) if first is not None else Unreadable(path, _tr("holds no sound"))
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that counts: "2 Intro" before "10 Outro"."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def _tr(text: str) -> str:

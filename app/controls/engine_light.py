@@ -1,10 +1,11 @@
 """The engine light: what the sound runs on, and whether it has ever stumbled, at a glance."""
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QVariantAnimation
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QVariantAnimation
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.controls.focus import PRESSING_KEYS, claims_key, draw_focus
+from app.controls.focus import draw_focus
+from app.controls.key_button import KeyButton
 from app.theme import font, reduced_motion, tokens
 from app.tick import DeviceLine, Tick
 
@@ -15,7 +16,7 @@ _GAP_PX = 16
 _USUAL = "44.1 kHz · 1024 · 88.8 ms"
 
 
-class EngineLight(QAbstractButton):
+class EngineLight(KeyButton):
     """A pill with a dot, the device in figures, and the dropouts or the trouble in words.
 
     Good: the device runs. Warning: a dropout or other trouble, whose reason it reads. Faint: no device.
@@ -32,8 +33,6 @@ class EngineLight(QAbstractButton):
         self._pulse.setStartValue(1.0)
         self._pulse.setEndValue(0.0)
         self._pulse.valueChanged.connect(self._on_pulse)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setFont(font(tokens().text_body_px, tabular=True))
@@ -92,20 +91,6 @@ class EngineLight(QAbstractButton):
         """Room for the device."""
         width = QFontMetricsF(self.font()).horizontalAdvance(_USUAL)
         return QSize(round(width) + 2 * _SIDE_PX + _DOT_PX + 8, _HEIGHT_PX)
-
-    def event(self, event: QEvent) -> bool:
-        """Keep the keys that open the details from the window's shortcuts."""
-        if claims_key(event, PRESSING_KEYS):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space or Enter: details."""
-        if event.key() in PRESSING_KEYS and not event.isAutoRepeat():
-            self.click()
-        else:
-            event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint."""

@@ -1,14 +1,15 @@
 """The small square buttons of a channel strip: M and S."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QWidget
+from PySide6.QtWidgets import QWidget
 
-from app.controls.focus import PRESSING_KEYS, claims_key, draw_focus
+from app.controls.focus import draw_focus
+from app.controls.key_button import KeyButton
 from app.theme import font, tokens
 
 
-class Toggle(QAbstractButton):
+class Toggle(KeyButton):
     """A letter that is lit while on.
 
     It does not switch itself: it asks, and shows what it is told, so that a change undone elsewhere and
@@ -36,8 +37,6 @@ class Toggle(QAbstractButton):
         self.setText(letter)
         self.setCheckable(True)
         self.setFont(font(tokens().text_small_px, 600))
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFixedSize(self.sizeHint())
         self.clicked.connect(self._ask)
 
@@ -60,21 +59,11 @@ class Toggle(QAbstractButton):
         super().mouseReleaseEvent(event)
         self._modifiers = Qt.KeyboardModifier.NoModifier
 
-    def event(self, event: QEvent) -> bool:
-        """Keep the keys that press the button from the window's shortcuts."""
-        if claims_key(event, PRESSING_KEYS):
-            event.accept()
-            return True
-        return super().event(event)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space or Enter: click."""
-        if event.key() in PRESSING_KEYS and not event.isAutoRepeat():
-            self._modifiers = event.modifiers()
-            self.click()
-            self._modifiers = Qt.KeyboardModifier.NoModifier
-        else:
-            event.ignore()
+        self._modifiers = event.modifiers()
+        super().keyPressEvent(event)
+        self._modifiers = Qt.KeyboardModifier.NoModifier
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint."""

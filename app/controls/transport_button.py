@@ -1,16 +1,17 @@
 """The buttons of the transport: an icon on a rounded square."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
 
-from app.controls.focus import PRESSING_KEYS, claims_key, draw_focus
+from app.controls.focus import draw_focus
+from app.controls.key_button import KeyButton
 from app.theme import mixed, paint_icon, tokens
 
 _ICON_PX = 22
 
 
-class TransportButton(QAbstractButton):
+class TransportButton(KeyButton):
     """A button of 40 by 38.
 
     Parameters
@@ -25,8 +26,6 @@ class TransportButton(QAbstractButton):
         super().__init__(parent)
         self._name = name
         self._primary = primary
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFixedSize(self.sizeHint())
 
     @property
@@ -43,20 +42,6 @@ class TransportButton(QAbstractButton):
     def sizeHint(self) -> QSize:
         """As drawn."""
         return QSize(40, 38)
-
-    def event(self, event: QEvent) -> bool:
-        """Keep the keys that press the button from the window's shortcuts."""
-        if claims_key(event, PRESSING_KEYS):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space or Enter: click."""
-        if event.key() in PRESSING_KEYS and not event.isAutoRepeat():
-            self.click()
-        else:
-            event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint."""

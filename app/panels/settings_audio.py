@@ -46,9 +46,8 @@ class AudioPage(SettingsPage):
     tone_wanted = Signal(bool)
 
     def __init__(self, live: LiveSettings, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(live, "audio", _values(AudioSettings()), parent)
         self.set_title(self.tr("Audio"))
-        self._live = live
         self._devices: Sequence[DeviceInfo] = ()
         self._line: DeviceLine | None = None
         self._before = live.current.audio
@@ -63,8 +62,7 @@ class AudioPage(SettingsPage):
         self._device.activated.connect(self._choose)
         self._rate.activated.connect(self._choose)
         self._block.activated.connect(self._choose)
-        live.changed.connect(self._follow)
-        self._fill()
+        self.follow(self._fill)
         self.show_device(None)
 
     def _add_rows(self) -> None:
@@ -179,7 +177,7 @@ class AudioPage(SettingsPage):
     def restore_defaults(self) -> None:
         """The system's device with its own rate and block."""
         self._before = self._live.current.audio
-        self._live.change("audio", **_values(AudioSettings()))
+        super().restore_defaults()
         if self._live.current.audio != self._before:
             self.device_chosen.emit(self._live.current.audio.request)
 
@@ -202,10 +200,6 @@ class AudioPage(SettingsPage):
         super().hideEvent(event)
 
     # --- boxes -------------------------------------------------------------------------------------
-
-    def _follow(self, section: str) -> None:
-        if section == "audio":
-            self._fill()
 
     def _fill(self) -> None:
         audio = self._live.current.audio

@@ -3,7 +3,7 @@
 GUI thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QWheelEvent
@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from app.live_settings import LiveSettings
 
 LABEL_WIDTH_PX = 128
 
@@ -53,10 +55,29 @@ class Choice(QComboBox):
 
 
 class SettingsPage(QWidget):
-    """A page of rows below its title."""
+    """A page of rows below its title, for one section of the settings.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    live : LiveSettings
+    section : str
+        Of the settings.
+    defaults : mapping of str to value
+        What the page's fields are at first, by name within the section.
+    parent : QWidget or None
+    """
+
+    def __init__(
+        self,
+        live: LiveSettings,
+        section: str,
+        defaults: Mapping[str, str | float],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._live = live
+        self._section = section
+        self._defaults = defaults
         column = QVBoxLayout(self)
         column.setContentsMargins(28, 24, 28, 12)
         column.setSpacing(20)
@@ -82,7 +103,17 @@ class SettingsPage(QWidget):
 
     def restore_defaults(self) -> None:
         """Set everything on this page as it was at first."""
-        raise NotImplementedError
+        self._live.change(self._section, **self._defaults)
+
+    def follow(self, fill: Callable[[], None]) -> None:
+        """Call `fill` now and whenever a field of the section has changed."""
+        self._fill_fields = fill
+        self._live.changed.connect(self._refill)
+        fill()
+
+    def _refill(self, section: str) -> None:
+        if section == self._section:
+            self._fill_fields()
 
     def add_row(self, label: str, fields: QWidget | Sequence[QWidget], meaning: str | QLabel = "") -> None:
         """Add a row at the end.

@@ -45,9 +45,9 @@ class StemsPage(SettingsPage):
     def __init__(
         self, live: LiveSettings, models: Sequence[tuple[str, str]], parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
+        plain = StemSettings()
+        super().__init__(live, "stems", {"model": plain.model, "limit_gb": plain.limit_gb}, parent)
         self.set_title(self.tr("Stems"))
-        self._live = live
         self._models = list(models)
         self._model = Choice(self)
         self._model.activated.connect(lambda: live.change("stems", model=self._model.currentData()))
@@ -66,9 +66,8 @@ class StemsPage(SettingsPage):
         self._used = QLabel(self)
         self.add_row(self.tr("&Disk space"), (self._limit, self._empty), self._used)
         self._limit.setToolTip(self.tr("Separated songs may take this much; those not used longest go first"))
-        live.changed.connect(self._follow)
         self.show_bytes(None)
-        self._fill()
+        self.follow(self._fill)
 
     def show_bytes(self, used_bytes: int | None) -> None:
         """Say how much the separated songs take; None while it is not known."""
@@ -77,14 +76,6 @@ class StemsPage(SettingsPage):
             rule = self.tr("{:.1f} GB used. {}").format(used_bytes / 1000**3, rule)
         self._used.setText(rule)
         self._empty.setEnabled(used_bytes != 0)
-
-    def restore_defaults(self) -> None:
-        """The default model and space."""
-        self._live.change("stems", model=StemSettings().model, limit_gb=StemSettings().limit_gb)
-
-    def _follow(self, section: str) -> None:
-        if section == "stems":
-            self._fill()
 
     def _fill(self) -> None:
         stems = self._live.current.stems
@@ -116,9 +107,10 @@ class ExportPage(SettingsPage):
     """
 
     def __init__(self, live: LiveSettings, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        plain = ExportSettings()
+        defaults = {"container": plain.container, "bits": plain.bits, "folder": plain.folder}
+        super().__init__(live, "export", defaults, parent)
         self.set_title(self.tr("Export"))
-        self._live = live
         self._container = Choice(self)
         self._container.activated.connect(self._choose_container)
         self.add_row(
@@ -145,13 +137,7 @@ class ExportPage(SettingsPage):
             (self._folder, choose),
             self.tr("Where exported files go unless you say otherwise."),
         )
-        live.changed.connect(self._follow)
-        self._fill()
-
-    def restore_defaults(self) -> None:
-        """The default format, beside the song."""
-        plain = ExportSettings()
-        self._live.change("export", container=plain.container, bits=plain.bits, folder=plain.folder)
+        self.follow(self._fill)
 
     def _choose_container(self) -> None:
         container = self._container.currentData()
@@ -159,10 +145,6 @@ class ExportPage(SettingsPage):
         float_flac = container == "flac" and self._live.current.export.bits == "32f"
         values = {"bits": "24"} if float_flac else {}
         self._live.change("export", container=container, **values)
-
-    def _follow(self, section: str) -> None:
-        if section == "export":
-            self._fill()
 
     def _fill(self) -> None:
         export = self._live.current.export
@@ -199,9 +181,8 @@ class LookPage(SettingsPage):
     """
 
     def __init__(self, live: LiveSettings, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(live, "window", {"motion": WindowSettings().motion}, parent)
         self.set_title(self.tr("Appearance"))
-        self._live = live
         self._motion = Choice(self)
         self._motion.activated.connect(lambda: live.change("window", motion=self._motion.currentData()))
         self.add_row(
@@ -209,16 +190,7 @@ class LookPage(SettingsPage):
             self._motion,
             self.tr("Of menus and panels. Play-head and meters always move."),
         )
-        live.changed.connect(self._follow)
-        self._fill()
-
-    def restore_defaults(self) -> None:
-        """As the system says."""
-        self._live.change("window", motion=WindowSettings().motion)
-
-    def _follow(self, section: str) -> None:
-        if section == "window":
-            self._fill()
+        self.follow(self._fill)
 
     def _fill(self) -> None:
         entries = [

@@ -1,10 +1,11 @@
-"""Sound files below a folder: what the library scans.
+"""Sound files below a folder: what the library scans, and what is dropped on the window.
 
 Any thread; nothing is opened, only listed. A single file's content decides whether it is sound; in a
 folder of thousands the name must, or every picture and text in it would be opened and refused.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class Unlisted:
 
 
 def sound_files(path: Path) -> Iterator[SoundFile | Unlisted | None]:
-    """Sound files in a folder and below it, by name; hidden ones are left out.
+    """Sound files in a folder and below it, as a person would list them; hidden ones are left out.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[SoundFile
     try:
         state = folder.stat()
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name.casefold())
+            entries = sorted(listing, key=lambda entry: _natural(entry.name))
     except OSError as err:
         yield Unlisted(folder, _words(err))
         return
@@ -138,6 +139,12 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[SoundFile
             yield Unlisted(path, _words(err))
     for path in below:
         yield from _walk(path, above | {here})
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that counts: "2 Intro" before "10 Outro"."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def _words(err: OSError) -> str:

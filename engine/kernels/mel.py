@@ -139,11 +139,11 @@ def level_row(power: F32, out: F32) -> None:
 
 
 @kernel
-def _mel_rows(
+def mel_rows(
     first: int,
     last: int,
     x: F32,
-    hop_frames: int,
+    place: tuple[int, int],
     half_window: F32,
     tables: tuple[F32, F32, F32],
     edges: I64,
@@ -151,7 +151,25 @@ def _mel_rows(
     in_db: bool,
     out: F32,
 ) -> None:
-    """Rows [first, last) of all channels' centred frames in turn."""
+    """Mel power of rows [first, last) of all channels' frames: channel c's frame t is row t of `out[c]`.
+
+    Parameters
+    ----------
+    first, last : int
+    x : float32 array, shape (channels, frames)
+    place : tuple of int
+        Hop in frames, and where frame 0 begins (before the sound for centred frames).
+    half_window : float32 array, shape (n_fft,)
+        Half the window, as the real FFT wants it.
+    tables : tuple of three float32 arrays
+        Of the real FFT.
+    edges : int64 array
+    weights : float32 array
+        The mel filters, see `mel_filters`.
+    in_db : bool
+        Levels instead of power.
+    out : float32 array, shape (channels, rows, bands)
+    """
     n_fft = half_window.shape[0]
     n_frames = out.shape[1]
     work = np.empty((4, n_fft // 2 + PAD), np.float32)
@@ -161,7 +179,7 @@ def _mel_rows(
     for row in range(first, last):
         channel = row // n_frames
         t = row - channel * n_frames
-        cut_frame(x[channel], t * hop_frames - n_fft // 2, n_fft, frame)
+        cut_frame(x[channel], t * place[0] + place[1], n_fft, frame)
         rfft_frame(frame, half_window, tables[0], tables[1], tables[2], work, spec)
         power_row(spec, power)
         target = out[channel, t]
@@ -296,10 +314,10 @@ class MelSpectrum:
                 f"the result needs a contiguous float32 array of {shape}, not {out.dtype} {out.shape}"
             )
         self._pool.run(
-            _mel_rows,
+            mel_rows,
             shape[0] * shape[1],
             x,
-            self.hop_frames,
+            (self.hop_frames, -(self.n_fft // 2)),
             self._half_window,
             self._tables,
             self.bands.edges,

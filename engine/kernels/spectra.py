@@ -14,9 +14,9 @@ from engine.kernels.fft import PAD, fft_tables, rfft_frame
 from engine.kernels.frames import cut_frame
 from engine.kernels.hpss import magnitude_row
 from engine.kernels.jit import RowPool, kernel
-from engine.kernels.mel import MelBands, mel_row, power_row
+from engine.kernels.mel import MelBands, mel_rows
 from engine.kernels.windows import hann
-from engine.units import F32, I64
+from engine.units import F32, F64
 
 
 @kernel
@@ -40,34 +40,6 @@ def _magnitude_rows(
         magnitude_row(spec, out[t])
 
 
-@kernel
-def _band_rows(
-    first: int,
-    last: int,
-    x: F32,
-    place: tuple[int, int],
-    half_window: F32,
-    tables: tuple[F32, F32, F32],
-    edges: I64,
-    weights: F32,
-    out: F32,
-) -> None:
-    """As `_magnitude_rows`, for all channels' frames in turn: channel c's frame t is row t of `out[c]`."""
-    n_fft = half_window.shape[0]
-    n = out.shape[1]
-    work = np.empty((4, n_fft // 2 + PAD), np.float32)
-    frame = np.empty(n_fft, np.float32)
-    spec = np.empty(n_fft + 2, np.float32)
-    power = np.empty(n_fft // 2 + 1, np.float32)
-    for row in range(first, last):
-        channel = row // n
-        t = row - channel * n
-        cut_frame(x[channel], t * place[0] + place[1], n_fft, frame)
-        rfft_frame(frame, half_window, tables[0], tables[1], tables[2], work, spec)
-        power_row(spec, power)
-        mel_row(power, edges, weights, out[channel, t])
-
-
 def flat_bands(edges_hz: tuple[float, ...], rate_hz: int, n_fft: int) -> MelBands:
     """Bands side by side that take every bin, or the part of it that lies inside, at full weight.
 
@@ -86,12 +58,47 @@ def flat_bands(edges_hz: tuple[float, ...], rate_hz: int, n_fft: int) -> MelBand
     if len(edges_hz) < 2 or list(edges_hz) != sorted(edges_hz) or edges_hz[0] < 0:
         raise ParameterError(f"bands need two edges or more, ascending from 0 Hz, not {edges_hz}")
     bin_hz = rate_hz / n_fft
+    return _boxes([(low / bin_hz, high / bin_hz) for low, high in itertools.pairwise(edges_hz)], n_fft)
+
+
+def log_bands(
+    lowest_hz: float, n_bands: int, bands_per_octave: int, rate_hz: int, n_fft: int
+) -> tuple[MelBands, F64]:
+    """Bands that are equally wide to the ear, for a picture of a spectrum.
+
+    Parameters
+    ----------
+    lowest_hz : float, > 0
+        Centre of the lowest one.
+    n_bands, bands_per_octave : int, >= 1
+    rate_hz, n_fft : int
+        Of the spectra.
+
+    Returns
+    -------
+    bands : MelBands
+        Each takes what lies within half a step of its centre, and one bin at least: where the spectrum is
+        coarser than the bands, a band is a mean of its two nearest bins. Beyond half the rate they are empty.
+    centres_hz : float64 array, shape (n_bands,)
+    """
+    if not lowest_hz > 0.0 or n_bands < 1 or bands_per_octave < 1:
+        raise ParameterError(f"{n_bands} bands from {lowest_hz} Hz, {bands_per_octave} an octave, are none")
+    centres_hz = lowest_hz * 2.0 ** (np.arange(n_bands) / bands_per_octave)
+    half_step = 2.0 ** (0.5 / bands_per_octave)
+    spans: list[tuple[float, float]] = []
+    for centre in (centres_hz * (n_fft / rate_hz)).tolist():
+        low, high = centre / half_step, centre * half_step
+        spans.append((low, high) if high - low >= 1.0 else (centre - 0.5, centre + 0.5))
+    return _boxes(spans, n_fft), centres_hz
+
+
+def _boxes(spans: list[tuple[float, float]], n_fft: int) -> MelBands:
+    """Bands from one place to another, both in bins, each bin weighed by the part of it that lies inside."""
     centres = np.arange(n_fft // 2 + 1)
     rows: list[tuple[int, int, int]] = []
     weights: list[F32] = [np.zeros(0, np.float32)]
     start = 0
-    for low_hz, high_hz in itertools.pairwise(edges_hz):
-        low, high = low_hz / bin_hz, high_hz / bin_hz
+    for low, high in spans:
         inside = np.clip(np.minimum(centres + 0.5, high) - np.maximum(centres - 0.5, low), 0.0, 1.0)
         used = np.flatnonzero(inside)
         rows.append((int(used[0]) if used.size else 0, used.size, start))
@@ -172,8 +179,8 @@ class FrameSpectra:
         place = (self.hop_frames, origin)
         x = np.ascontiguousarray(x)
         self._pool.run(
-            _band_rows, x.shape[0] * n_rows, x, place, self._half_window, self._tables,
-            bands.edges, bands.weights, out,
+            mel_rows, x.shape[0] * n_rows, x, place, self._half_window, self._tables,
+            bands.edges, bands.weights, False, out,
         )  # fmt: skip
         return out
 
