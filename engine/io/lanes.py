@@ -8,6 +8,7 @@ the song. The player, which only reads what is already there, maps them instead.
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -114,6 +115,22 @@ class LaneFile:
         except OSError as err:
             raise store_error(self.path.parent, err) from err
         return out
+
+    def blocks(self, n_frames: int, block_frames: int = 65_536) -> Iterator[F32]:
+        """Frames [0, n_frames) one block after the other, as a decoder gives them.
+
+        Parameters
+        ----------
+        n_frames, block_frames : int
+            Of all of it, and of every block but the last.
+
+        Yields
+        ------
+        float32 array, shape (2, n), C order
+        """
+        for start in range(0, n_frames, block_frames):
+            frames = self.read(start, min(block_frames, n_frames - start))
+            yield np.ascontiguousarray(frames.T, np.float32)
 
     def close(self) -> None:
         """Close the file."""

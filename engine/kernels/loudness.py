@@ -323,8 +323,22 @@ class LoudnessMeter:
             Ten values a second, value i of the 3 s that end at (i + 1) / 10 s (what lies before the
             song is silence), SILENCE_LUFS at least.
         """
-        steps = np.concatenate([np.zeros(SHORT_TERM_STEPS - _GATING_STEPS), np.array(self._steps)])
-        power = self._mean_power(steps, SHORT_TERM_STEPS)[::_GATING_STEPS]
+        return self._curve(SHORT_TERM_STEPS)
+
+    def momentary_curve(self) -> F32:
+        """Momentary loudness over time.
+
+        Returns
+        -------
+        float32 array, shape (n,), LUFS
+            As `short_term_curve`, value i of the 400 ms that end at (i + 1) / 10 s.
+        """
+        return self._curve(MOMENTARY_STEPS)
+
+    def _curve(self, n_steps: int) -> F32:
+        """Loudness of the newest `n_steps` at every tenth of a second."""
+        steps = np.concatenate([np.zeros(n_steps - _GATING_STEPS), np.array(self._steps)])
+        power = self._mean_power(steps, n_steps)[::_GATING_STEPS]
         floor = _power(SILENCE_LUFS)
         return (_OFFSET_DB + 10.0 * np.log10(np.maximum(power, floor))).astype(np.float32)
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.errors import DecodeError, ParameterError
-from engine.io.decode import SongInfo, decode_blocks, probe
+from engine.io.decode import decode_blocks, probe
 from engine.kernels.beats import find_bars, track_beats
 from engine.kernels.constant_q import BINS_PER_OCTAVE
 from engine.kernels.key import Key, estimate_key, note_shares
@@ -188,12 +188,28 @@ def analyse_song(
         if not n_frames:
             raise DecodeError(f"{path} holds no frame of sound")
         heard = listener.finish()
-    found = _describe(info, n_frames / info.rate_hz, heard, true_peak.true_peak_dbtp)
+    duration_s = n_frames / info.rate_hz
+    found = describe(heard, info.rate_hz, info.channels, duration_s, true_peak.true_peak_dbtp)
     report(1.0)
     return found
 
 
-def _describe(info: SongInfo, duration_s: float, heard: Heard, true_peak_db: float) -> Analysis:
+def describe(heard: Heard, rate_hz: int, channels: int, duration_s: float, true_peak_db: float) -> Analysis:
+    """Say what a song is like that was heard to its end.
+
+    Parameters
+    ----------
+    heard : Heard
+    rate_hz, channels : int
+        Of the file or the lane.
+    duration_s : float
+    true_peak_db : float
+        dB relative to full scale, as `TruePeakMeter` gives it.
+
+    Returns
+    -------
+    Analysis
+    """
     stereo, mono, tempo = heard.stereo, heard.mono, heard.tempo
     reasons: dict[str, str] = {}
     has_tempo = tempo.confidence >= LEAST_CONFIDENCE
@@ -223,8 +239,8 @@ def _describe(info: SongInfo, duration_s: float, heard: Heard, true_peak_db: flo
     return Analysis(
         version=ANALYSIS_VERSION,
         duration_s=duration_s,
-        rate_hz=info.rate_hz,
-        channels=info.channels,
+        rate_hz=rate_hz,
+        channels=channels,
         tempo_bpm=tempo.bpm if has_tempo else None,
         tempo_confidence=tempo.confidence,
         beats_s=_times(beats.tolist()),

@@ -44,6 +44,8 @@ class StereoHeard:
         As `LoudnessMeter`.
     short_term_lufs : float32 array, shape (n,)
         Ten values a second, of 3 s each, all of them inside the song.
+    momentary_curve_lufs, short_term_curve_lufs : float32 arrays, shape (n_tenths,)
+        What a meter shows at the end of every tenth of a second; before the song is silence.
     """
 
     n_frames: int
@@ -59,6 +61,8 @@ class StereoHeard:
     momentary_max_lufs: float
     range_lu: float
     short_term_lufs: F32
+    momentary_curve_lufs: F32
+    short_term_curve_lufs: F32
 
     @property
     def energy(self) -> float:
@@ -117,7 +121,7 @@ class StereoFigures:
         seconds = np.array(self._seconds).reshape(-1, 2)
         # A periodic Hann window passes 3/8 of the power; two halves of the spectrum are added.
         scale = 2.0 / (0.375 * n_fft**2 * max(self._n_rows, 1))
-        curve = self._meter.short_term_curve()[s_to_frames(3.0, 10) - 1 :]
+        curve = self._meter.short_term_curve()
         left, right, product = self._sums.tolist()
         return StereoHeard(
             n_frames=self._n_frames,
@@ -132,7 +136,9 @@ class StereoFigures:
             lufs=self._meter.integrated_lufs,
             momentary_max_lufs=self._meter.max_momentary_lufs,
             range_lu=self._meter.range_lu,
-            short_term_lufs=curve,
+            short_term_lufs=curve[s_to_frames(3.0, 10) - 1 :],
+            momentary_curve_lufs=self._meter.momentary_curve(),
+            short_term_curve_lufs=curve,
         )
 
     def close(self) -> None:
