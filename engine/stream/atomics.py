@@ -83,6 +83,20 @@ def _fence_release(_typing: Any) -> Any:
 
 
 @intrinsic
+def _exchange(_typing: Any, cells: Any, index: Any, value: Any) -> Any:
+    if not _is_cells(cells) or not isinstance(index, types.Integer) or not isinstance(value, types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index64 = context.cast(builder, args[1], signature.args[1], types.intp)
+        value64 = context.cast(builder, args[2], signature.args[2], types.int64)
+        pointer = _cell_pointer(context, builder, signature.args[0], args[0], index64)
+        return builder.atomic_rmw("xchg", pointer, value64, "acq_rel")
+
+    return types.int64(cells, index, value), codegen
+
+
+@intrinsic
 def _pointer(_typing: Any, address: Any) -> Any:
     if not isinstance(address, types.Integer):
         return None
@@ -96,6 +110,7 @@ def _pointer(_typing: Any, address: Any) -> Any:
 
 _load: Any = _load_acquire
 _store: Any = _store_release
+_swap: Any = _exchange
 _acquire: Any = _fence_acquire
 _release: Any = _fence_release
 _at: Any = _pointer
@@ -129,6 +144,26 @@ def store_release(cells: I64, i: int, value: int) -> None:
     value : int
     """
     _store(cells, i, value)
+
+
+@kernel
+def exchange(cells: I64, i: int, value: int) -> int:
+    """Write `value` to `cells[i]` and return what was there, in one step that nobody can come between.
+
+    Two threads that hand an item over through one cell both use it: whoever gets the item owns it.
+
+    Parameters
+    ----------
+    cells : int64 array, shape (n,), aligned to 8 bytes
+    i : int, 0..n-1, not checked
+    value : int
+
+    Returns
+    -------
+    int
+        The value before.
+    """
+    return _swap(cells, i, value)
 
 
 @kernel

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from engine.errors import ParameterError
+from engine.errors import ParameterError, name_hint
 from engine.units import F32, F64
 
 N_EFFECT_PARAMS: Final = 24
@@ -66,10 +66,52 @@ class Parameter:
         if self.taper == "switch" and (self.low, self.high) != (0.0, 1.0):
             raise ParameterError(f"{self.name}: a switch has the range 0..1")
 
+    def read(self, value: object) -> float:
+        """The cell's content for a value as people write it.
+
+        Parameters
+        ----------
+        value : float, int, bool or str
+            A number in range; for a choice its name, too; for a switch true or false, too.
+
+        Raises
+        ------
+        ParameterError
+            It is none of these; the message says what would be.
+        """
+        if self.taper == "switch" and isinstance(value, bool):
+            return float(value)
+        if self.taper == "choice" and isinstance(value, str):
+            if value in self.choices:
+                return float(self.choices.index(value))
+            raise ParameterError(f"{self.name} has no choice {value!r}; {name_hint(value, self.choices)}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ParameterError(f"{self.name} = {value!r} is not {self._wanted}")
+        number = float(value)
+        if not self.low <= number <= self.high or (self.is_whole and number != math.floor(number)):
+            raise ParameterError(f"{self.name} = {value!r} is not {self._wanted}")
+        return number
+
+    def show(self, cell: float) -> float | bool | str:
+        """The value as people write it, of a cell's content: the inverse of `read`."""
+        if self.taper == "switch":
+            return cell >= 0.5
+        if self.taper == "choice":
+            return self.choices[min(max(int(cell + 0.5), 0), len(self.choices) - 1)]
+        return cell
+
     @property
     def is_whole(self) -> bool:
         """Whether only whole numbers make sense: a choice or a switch."""
         return self.taper in ("choice", "switch")
+
+    @property
+    def _wanted(self) -> str:
+        if self.taper == "switch":
+            return "true or false"
+        if self.taper == "choice":
+            return f"one of {', '.join(self.choices)}"
+        return f"a number from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +171,5 @@ class EffectKind:
         for k, known in enumerate(self.parameters):
             if known.name == parameter:
                 return k
-        names = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"{self.title} has no parameter {parameter!r}; it has: {names}")
+        hint = name_hint(parameter, (p.name for p in self.parameters))
+        raise ParameterError(f"{self.name} has no parameter {parameter!r}; {hint}")
