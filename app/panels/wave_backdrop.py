@@ -203,22 +203,26 @@ class Backdrop:
         painter.end()
 
     def _draw_ruler(self, view: TimeView) -> None:
-        look = theme.tokens()
-        width = self.image.width() / self.image.devicePixelRatio()
         painter = QPainter(self.image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(QRectF(0, 0, width, RULER_PX), look.window)
-        painter.setFont(theme.font(look.text_tiny_px, tabular=True))
-        for mark in ruler_marks(view, width, _LABEL_ROOM_PX) if view.duration_s else ():
-            x = round(view.to_x(mark.time_s, width)) + 0.5
-            tall = 9 if mark.label else 4
-            painter.setPen(QPen(look.line if not mark.label else look.faint, 1))
-            painter.drawLine(QPointF(x, RULER_PX - tall), QPointF(x, RULER_PX - 1))
-            room = QRectF(x + 5, 2, _LABEL_ROOM_PX, RULER_PX - 8)
-            if mark.label and room.left() + _LABEL_ROOM_PX / 2 < width:
-                painter.setPen(look.dim)
-                painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, mark.label)
+        paint_ruler(painter, view, self.image.width() / self.image.devicePixelRatio())
         painter.end()
+
+
+def paint_ruler(painter: QPainter, view: TimeView, width: float) -> None:
+    """Draw marks and times of what is shown, RULER_PX high, from the painter's origin on."""
+    look = theme.tokens()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(QRectF(0, 0, width, RULER_PX), look.window)
+    painter.setFont(theme.font(look.text_tiny_px, tabular=True))
+    for mark in ruler_marks(view, width, _LABEL_ROOM_PX) if view.duration_s else ():
+        x = round(view.to_x(mark.time_s, width)) + 0.5
+        tall = 9 if mark.label else 4
+        painter.setPen(QPen(look.line if not mark.label else look.faint, 1))
+        painter.drawLine(QPointF(x, RULER_PX - tall), QPointF(x, RULER_PX - 1))
+        room = QRectF(x + 5, 2, _LABEL_ROOM_PX, RULER_PX - 8)
+        if mark.label and room.left() + _LABEL_ROOM_PX / 2 < width:
+            painter.setPen(look.dim)
+            painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, mark.label)
 
 
 def _row_ground() -> QColor:

@@ -1,4 +1,4 @@
-"""What keys do when the waveforms have the focus.
+"""What keys do when a view of a song's time has the focus.
 
 GUI thread only.
 """
@@ -10,18 +10,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 
 if TYPE_CHECKING:
-    from app.panels.wave_view import WaveView
+    from app.panels.time_canvas import TimeCanvas
 
 SEEK_STEP_S, SEEK_FINE_S = 5.0, 1.0
 
 
-def act_on_key(waves: "WaveView", event: QKeyEvent) -> bool:
+def act_on_key(canvas: "TimeCanvas", event: QKeyEvent) -> bool:
     """Do what a key asks for.
 
     Returns
     -------
     bool
-        False when it is none of the waveforms' keys.
+        False when it is none of its keys.
     """
     modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
     fine = modifiers == Qt.KeyboardModifier.ShiftModifier
@@ -29,19 +29,19 @@ def act_on_key(waves: "WaveView", event: QKeyEvent) -> bool:
         return False
     step_s = SEEK_FINE_S if fine else SEEK_STEP_S
     keys: dict[int, Callable[[], None]] = {
-        Qt.Key.Key_Left: lambda: waves.seek(waves.position_s - step_s),
-        Qt.Key.Key_Right: lambda: waves.seek(waves.position_s + step_s),
-        Qt.Key.Key_Home: lambda: waves.seek(0.0),
-        Qt.Key.Key_End: lambda: waves.seek(waves.view.duration_s),
-        Qt.Key.Key_Plus: waves.zoom_in,
-        Qt.Key.Key_Equal: waves.zoom_in,
-        Qt.Key.Key_Minus: waves.zoom_out,
-        Qt.Key.Key_0: waves.fit,
-        Qt.Key.Key_I: waves.loop_from_here,
-        Qt.Key.Key_BracketLeft: waves.loop_from_here,
-        Qt.Key.Key_O: waves.loop_to_here,
-        Qt.Key.Key_BracketRight: waves.loop_to_here,
-        Qt.Key.Key_Delete: waves.clear_loop,
+        Qt.Key.Key_Left: lambda: canvas.seek(canvas.position_s - step_s),
+        Qt.Key.Key_Right: lambda: canvas.seek(canvas.position_s + step_s),
+        Qt.Key.Key_Home: lambda: canvas.seek(0.0),
+        Qt.Key.Key_End: lambda: canvas.seek(canvas.view.duration_s),
+        Qt.Key.Key_Plus: canvas.zoom_in,
+        Qt.Key.Key_Equal: canvas.zoom_in,
+        Qt.Key.Key_Minus: canvas.zoom_out,
+        Qt.Key.Key_0: canvas.fit,
+        Qt.Key.Key_I: canvas.loop_from_here,
+        Qt.Key.Key_BracketLeft: canvas.loop_from_here,
+        Qt.Key.Key_O: canvas.loop_to_here,
+        Qt.Key.Key_BracketRight: canvas.loop_to_here,
+        Qt.Key.Key_Delete: canvas.clear_loop,
     }
     action = keys.get(event.key())
     if action is not None:
