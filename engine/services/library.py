@@ -279,6 +279,17 @@ class Library:
         rows = self._rows("SELECT path, failure FROM paths WHERE failure NOTNULL ORDER BY path")
         return [(Path(os.fsdecode(path)), failure) for path, failure in rows]
 
+    def id_at(self, path: Path) -> int | None:
+        """Number of the song that lies at a path, None when the library knows none there.
+
+        Parameters
+        ----------
+        path : Path
+            Absolute.
+        """
+        rows = self._rows("SELECT song_id FROM paths WHERE path = ?", (os.fsencode(path),))
+        return rows[0][0] if rows else None
+
     def sources(self, song_id: int) -> tuple[str, ...]:
         """What has been analysed of a song: WHOLE_SONG first, then stems by name.
 

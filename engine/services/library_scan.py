@@ -18,6 +18,7 @@ from engine.errors import BatchError, LibraryError
 from engine.io.sound_files import SoundFile, Unlisted, sound_files
 from engine.services.crew import Crew, Done, Lost
 from engine.services.library import Library
+from engine.services.library_folders import begin_folders, finish_folders
 from engine.services.library_process import ANALYSER, EXAMINER, Examined, analyser_version
 from engine.services.library_records import FileState
 
@@ -120,7 +121,9 @@ def scan_folders(
     """
     started_s = time.monotonic()
     scan = _Scan(library, analyser_version(analyser), progress)
-    scan.walk([Path(os.path.abspath(folder)) for folder in folders])
+    roots = [Path(os.path.abspath(folder)) for folder in folders]
+    begin_folders(library, roots)
+    scan.walk(roots)
     if scan.todo:
         n_processes = min(processes or os.cpu_count() or 1, len(scan.todo))
         arguments = (str(library.file), analyser)
@@ -131,6 +134,7 @@ def scan_folders(
         except BatchError as err:
             raise LibraryError(str(err)) from err
     scan.forget_missing()
+    finish_folders(library, roots)
     return scan.report(time.monotonic() - started_s)
 
 

@@ -72,6 +72,15 @@ MIGRATIONS = (
         FOREIGN KEY (song_id, source) REFERENCES analyses (song_id, source) ON DELETE CASCADE
     ) WITHOUT ROWID;
     """,
+    # 2: the folders that were scanned, so that they can be looked through again; `finished_s` is when a
+    # scan of one came to its end, NULL while none has.
+    """
+    CREATE TABLE folders (
+        path BLOB PRIMARY KEY,
+        added_s REAL NOT NULL,
+        finished_s REAL
+    ) WITHOUT ROWID;
+    """,
 )
 """Script n brings a data base of version n to version n + 1; scripts are added, never changed."""
 

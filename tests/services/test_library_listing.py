@@ -1,17 +1,23 @@
 """What a long list is scrolled by: numbers in order, pages of them, and how much there is."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.errors import ParameterError
+from engine.errors import JobCancelled, ParameterError
+from engine.services import library_schema
 from engine.services.library import Library
+from engine.services.library_folders import KnownFolder, begin_folders, finish_folders, known_folders
 from engine.services.library_listing import SORT_KEYS
 from engine.services.library_records import AnalysisRecord, FileState, Overview, SongRecord
+from engine.services.library_scan import ScanProgress, scan_folders
+from tests.services.conftest import noise, write_song
 
+QUICK = "tests.services.library_analysers:quick"
 STATE = FileState(1, 1, 1)
 
 
@@ -82,3 +88,46 @@ def test_what_was_analysed_of_a_song(library: Library):
         library.put_analysis(song.song_id, stem_of)
     assert library.sources(song.song_id) == ("song", "drums", "vocals")
     assert library.sources(10_000) == ()
+
+
+def test_a_song_is_known_by_its_path(library: Library):
+    song = library.songs(limit=1)[0]
+    assert library.id_at(song.paths[0]) == song.song_id
+    assert library.id_at(Path(os.path.abspath("elsewhere.wav"))) is None
+
+
+def test_scanned_folders_are_known_and_unfinished_until_the_end(tmp_path: Path):
+    music = tmp_path / "music"
+    music.mkdir()
+    for i in range(3):
+        write_song(music / f"{i}.wav", noise(20_000, seed=i), subtype=None)
+
+    def stop(progress: ScanProgress) -> None:
+        if progress.done == 1:
+            raise JobCancelled("enough")
+
+    with Library(tmp_path / "library.db") as library:
+        assert known_folders(library) == []
+        with pytest.raises(JobCancelled):
+            scan_folders(library, [music], analyser=QUICK, processes=1, progress=stop)
+        assert known_folders(library) == [KnownFolder(music, None)]
+        scan_folders(library, [music, music / "0.wav"], analyser=QUICK, processes=1)
+        (known,) = known_folders(library)
+        assert known.path == music
+        assert known.finished_s == pytest.approx(time.time(), abs=60.0)
+
+
+def test_a_library_of_the_first_version_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "library.db"
+    with monkeypatch.context() as first:
+        first.setattr(library_schema, "MIGRATIONS", library_schema.MIGRATIONS[:1])
+        first.setattr(library_schema, "SCHEMA_VERSION", 1)
+        with Library(file) as library:
+            library.put_failure(Path(os.path.abspath("a.mp3")), FileState(1, 1, 1, "it is empty"))
+    with Library(file) as library:
+        begin_folders(library, [tmp_path, tmp_path / "gone"])
+        assert known_folders(library) == [KnownFolder(tmp_path, None)]
+        finish_folders(library, [tmp_path])
+        assert library.failures() == [(Path(os.path.abspath("a.mp3")), "it is empty")]
