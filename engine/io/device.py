@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -79,6 +79,9 @@ class StreamRequest:
         Output channels, 1 to 64.
     latency_s : float or None
         None asks for the driver's low latency.
+    input_channels : int
+        Input channels to open on the same device, in one full-duplex stream; 0 for none. A device that
+        has fewer gives what it has.
     """
 
     device: int | str | None = None
@@ -86,6 +89,7 @@ class StreamRequest:
     block_frames: int = 0
     channels: int = 2
     latency_s: float | None = None
+    input_channels: int = 0
 
 
 class OutputStream(Protocol):
@@ -96,6 +100,8 @@ class OutputStream(Protocol):
     block_frames: int
     channels: int
     output_latency_s: float
+    input_channels: int
+    input_latency_s: float
 
     def start(self) -> None:
         """Let the callback run."""
@@ -260,16 +266,19 @@ class PortAudioOutput:
         info = find_output(request.device)
         rate_hz = request.rate_hz or info.default_rate_hz
         channels = min(request.channels, info.outputs)
+        input_channels = min(request.input_channels, info.inputs)
+        if request.input_channels > 0 and input_channels == 0:
+            raise DeviceError(f"device {info.name!r} has no input: choose another one for the mic")
         ffi = sd._ffi
         finished = threading.Event()
         try:
             with _quiet_stderr():
                 self._stream: Any = sd._StreamBase(
-                    kind="output",
+                    kind="duplex" if input_channels else "output",
                     samplerate=rate_hz,
                     blocksize=request.block_frames,
                     device=info.index,
-                    channels=channels,
+                    channels=(input_channels, channels) if input_channels else channels,
                     dtype="float32",
                     latency="low" if request.latency_s is None else request.latency_s,
                     callback=ffi.cast("PaStreamCallback*", callback_address),
@@ -290,7 +299,10 @@ class PortAudioOutput:
         self.rate_hz = round(float(self._stream.samplerate))
         self.channels = channels
         self.block_frames = request.block_frames
-        self.output_latency_s = float(self._stream.latency)
+        latency: Any = self._stream.latency
+        self.input_channels = input_channels
+        self.input_latency_s = float(latency[0]) if input_channels else 0.0
+        self.output_latency_s = float(latency[1]) if input_channels else float(latency)
 
     def start(self) -> None:
         """Let the callback run.
@@ -350,13 +362,7 @@ def portaudio_opener(request: StreamRequest) -> StreamOpener:
     """Bind a request, so that playback can open the stream when its memory is ready."""
 
     def opener(callback_address: int, userdata_address: int, rate_hz: int | None) -> OutputStream:
-        wanted = (
-            request
-            if rate_hz is None or request.rate_hz
-            else StreamRequest(
-                request.device, rate_hz, request.block_frames, request.channels, request.latency_s
-            )
-        )
+        wanted = request if rate_hz is None or request.rate_hz else replace(request, rate_hz=rate_hz)
         return PortAudioOutput(callback_address, userdata_address, wanted)
 
     return opener

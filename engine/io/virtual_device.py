@@ -36,6 +36,8 @@ class VirtualOutput:
         Frames a callback, 1 to 65536.
     channels : int
         Output channels.
+    input_channels : int
+        Input channels; 0 for a device that only plays.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class VirtualOutput:
         rate_hz: int = 48_000,
         block_frames: int = 128,
         channels: int = 2,
+        input_channels: int = 0,
     ) -> None:
         if not 1 <= block_frames <= 65_536:
             raise ParameterError(f"a block of {block_frames} frames is outside 1..65536")
@@ -57,6 +60,8 @@ class VirtualOutput:
         self.block_frames = block_frames
         self.channels = channels
         self.output_latency_s = block_frames / rate_hz
+        self.input_channels = input_channels
+        self.input_latency_s = block_frames / rate_hz if input_channels else 0.0
         self.n_frames = 0
 
     def start(self) -> None:
@@ -79,7 +84,9 @@ class VirtualOutput:
         """Stop; safe to call twice."""
         self._running = False
 
-    def advance(self, n_frames: int, block_frames: int | None = None, status: int = 0) -> F32:
+    def advance(
+        self, n_frames: int, block_frames: int | None = None, status: int = 0, recorded: F32 | None = None
+    ) -> F32:
         """Ask the callback for sound.
 
         Parameters
@@ -90,6 +97,8 @@ class VirtualOutput:
             Frames a call, when they should differ from the device's block.
         status : int
             PortAudio's callback flags to pass on, e.g. 4 for an underflow.
+        recorded : float32 array, shape (input channels, n_frames), or None
+            What the input hears meanwhile; None is silence.
 
         Returns
         -------
@@ -103,6 +112,13 @@ class VirtualOutput:
         if not self._running:
             raise DeviceError("the virtual device is not running: call start() first")
         out = np.zeros((n_frames, self.channels), np.float32)
+        heard = np.zeros((n_frames, self.input_channels), np.float32)
+        if recorded is not None:
+            if recorded.shape != (self.input_channels, n_frames):
+                raise ParameterError(
+                    f"the input takes {(self.input_channels, n_frames)}, not an array of {recorded.shape}"
+                )
+            heard[:] = recorded.T
         done = 0
         while done < n_frames:
             n = min(block_frames or self.block_frames, n_frames - done)
@@ -110,7 +126,9 @@ class VirtualOutput:
             self._times_s[1] = now_s
             self._times_s[2] = now_s + self.output_latency_s
             block = out[done : done + n]
-            self._callback(None, block.ctypes.data, n, self._times_s.ctypes.data, status, self._userdata)
+            # As PortAudio does: no buffer at all where there is no input.
+            taken = heard[done:].ctypes.data if self.input_channels else None
+            self._callback(taken, block.ctypes.data, n, self._times_s.ctypes.data, status, self._userdata)
             done += n
             self.n_frames += n
         return np.ascontiguousarray(out.T)

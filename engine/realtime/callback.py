@@ -1,7 +1,7 @@
 """The audio callback: a C function that PortAudio calls on its own thread, and that never meets Python.
 
-It takes lane frames out of the ring (transport), mixes them (mixer), limits the sum, writes the
-driver's buffer and the tap rings, publishes meters and counts. It allocates, locks, raises and logs
+It takes lane frames out of the ring (transport), mixes them (mixer), adds the mic, limits the sum, writes
+the driver's buffer and the tap rings, publishes meters and counts. It allocates, locks, raises and logs
 nothing; all its memory is listed in `layout.py` and belongs to `memory.EngineMemory`.
 
 Why machine code: with the GIL held inside C for a whole sort, a Python callback comes through three
@@ -18,6 +18,7 @@ from numba import types
 from engine.kernels.jit import fast_kernel, kernel
 from engine.realtime.clock import flush_denormals, monotonic_ns, restore_float_mode
 from engine.realtime.layout import (
+    C_MIC_ON,
     C_N_LANES,
     C_TAP_ON,
     C_TONE,
@@ -44,12 +45,14 @@ from engine.realtime.layout import (
     M_STREAM_FRAMES,
     MASTER_ROW,
     MAX_LANES,
+    METER_SLOTS,
     N_CONTROL,
     N_COUNTERS,
     N_DURATIONS,
     N_FEED,
     N_METER,
     N_PARAMS,
+    N_ROWS,
     N_STATE_F,
     N_STATE_I,
     N_TABLE,
@@ -57,12 +60,14 @@ from engine.realtime.layout import (
     SF_STEM_WEIGHT,
     SI_EPOCH,
     SI_SONG_FRAME,
+    SI_SOUNDING,
     T_CHANNELS,
     T_CONTROL,
     T_COUNTER,
     T_DURATION,
     T_FEED,
     T_FEED_SEQ,
+    T_INPUT_CHANNELS,
     T_LANE_PARAMS,
     T_LATENCY_NS,
     T_LIMITER_F,
@@ -82,6 +87,7 @@ from engine.realtime.layout import (
     TAP_RING_FRAMES,
 )
 from engine.realtime.limiter import LF_GAIN, N_LIMITER_F, N_LIMITER_I, limit
+from engine.realtime.mic import run_mic
 from engine.realtime.mixer import (
     apply_gain,
     blend_stems,
@@ -91,7 +97,7 @@ from engine.realtime.mixer import (
 )
 from engine.realtime.tone import add_tone
 from engine.realtime.transport import apply_envelope, plan_chunk, take_lane
-from engine.stream.atomics import f32_at, f64_at, i64_at, store_release, u8_at
+from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire, store_release, u8_at
 from engine.stream.latest import latest_publish
 from engine.stream.ring import HEADER_CELLS, TAIL, ring_push
 from engine.units import F32, F64, I64
@@ -153,7 +159,7 @@ def _render_chunk(table: I64, n: int, feed_copy: I64) -> tuple[int, int]:
     control = i64_at(table[T_CONTROL], N_CONTROL)
     ring = i64_at(table[T_RING_HEADER], HEADER_CELLS)
     counter = i64_at(table[T_COUNTER], N_COUNTERS)
-    params = f64_at(table[T_LANE_PARAMS], (MAX_LANES + 1) * N_PARAMS)
+    params = f64_at(table[T_LANE_PARAMS], N_ROWS * N_PARAMS)
     state_i = i64_at(table[T_STATE_I], N_STATE_I)
     state_f = f64_at(table[T_STATE_F], N_STATE_F)
     out = f32_at(table[T_SCRATCH], N_SCRATCH)[: 2 * SCRATCH_FRAMES]
@@ -163,6 +169,7 @@ def _render_chunk(table: I64, n: int, feed_copy: I64) -> tuple[int, int]:
     touched = update_targets(params, control[C_N_LANES], state_i, state_f)
     if touched:
         flags |= FLAG_TOUCHED
+    state_i[SI_SOUNDING] = 0
     if frames == 0:
         out[: 2 * n] = np.float32(0.0)
         _silent_meters(table, n, state_f)
@@ -175,6 +182,7 @@ def _render_chunk(table: I64, n: int, feed_copy: I64) -> tuple[int, int]:
             counter[K_FIRST_STEM_NS] = monotonic_ns()
     if counter[K_FIRST_SOUND_NS] == 0:
         counter[K_FIRST_SOUND_NS] = monotonic_ns()
+    state_i[SI_SOUNDING] = 1
     store_release(ring, TAIL, start + frames)
     apply_envelope(out, frames, target, state_f)
     return frames, flags
@@ -220,19 +228,21 @@ def _publish_meters(table: I64, song_frame: int, dac_s: float, flags: int, meter
     meter[M_STREAM_FRAMES] = float(counter[K_FRAMES])
     meter[M_LIMITER_GAIN] = float(f32_at(table[T_LIMITER_F], N_LIMITER_F)[LF_GAIN])
     meter[M_STEM_WEIGHT] = state_f[SF_STEM_WEIGHT]
-    for k in range(4 * (MAX_LANES + 1)):
+    for k in range(4 * METER_SLOTS):
         meter[M_MASTER + k] = state_f[SF_METER + k]
     latest_publish(i64_at(table[T_METER_SEQ], 1), f64_at(table[T_METER], N_METER), meter)
 
 
 @kernel
-def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) -> None:
+def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, status: int) -> None:
     """Everything one callback does.
 
     Parameters
     ----------
     table : int64 array, shape (N_TABLE,)
         Addresses and sizes, see `layout.py`.
+    recorded : float32 array, shape (n * input channels,)
+        The driver's interleaved input buffer; empty where the stream has no input.
     device : float32 array, shape (n * channels,)
         The driver's interleaved output buffer.
     n : int
@@ -244,6 +254,7 @@ def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) ->
     """
     began_ns = monotonic_ns()
     float_mode = flush_denormals()
+    control = i64_at(table[T_CONTROL], N_CONTROL)
     counter = i64_at(table[T_COUNTER], N_COUNTERS)
     state_i = i64_at(table[T_STATE_I], N_STATE_I)
     state_f = f64_at(table[T_STATE_F], N_STATE_F)
@@ -263,8 +274,10 @@ def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) ->
         if song_frame < 0:
             song_frame = state_i[SI_SONG_FRAME]
         flags |= chunk_flags
+        if load_acquire(control, C_MIC_ON) != 0:
+            run_mic(table, recorded, done, frames, out)
         apply_gain(out, frames, MASTER_ROW, state_i, state_f)
-        add_tone(out, frames, rate_hz, i64_at(table[T_CONTROL], N_CONTROL)[C_TONE], state_f)
+        add_tone(out, frames, rate_hz, control[C_TONE], state_f)
         limit(
             out,
             frames,
@@ -293,24 +306,26 @@ def process_block(table: I64, device: F32, n: int, dac_s: float, status: int) ->
 # `unsigned long` is 32 bits wide on Windows and 64 elsewhere.
 _ULONG = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
 CALLBACK_SIGNATURE = types.int32(
-    types.voidptr, types.CPointer(types.float32), _ULONG, types.CPointer(types.float64), _ULONG,
-    types.CPointer(types.int64),
+    types.CPointer(types.float32), types.CPointer(types.float32), _ULONG, types.CPointer(types.float64),
+    _ULONG, types.CPointer(types.int64),
 )  # fmt: skip
 
 
 def _pa_callback(
-    _input: Any, output: Any, frame_count: int, time_info: Any, status: int, userdata: Any
+    recorded: Any, output: Any, frame_count: int, time_info: Any, status: int, userdata: Any
 ) -> int:
     """PaStreamCallback; its docstring is PortAudio's."""
     table = _carray(userdata, (N_TABLE,))
     n = int(frame_count)
+    # Without input channels the driver passes no buffer, and none is looked at.
+    voice = _carray(recorded, (n * table[T_INPUT_CHANNELS],))
     device = _carray(output, (n * table[T_CHANNELS],))
     times = _carray(time_info, (3,))
     # Input ADC, current, output DAC: some drivers leave the last one at zero.
     dac_s = times[2]
     if dac_s <= 0.0:
         dac_s = times[1] + table[T_LATENCY_NS] * 1e-9
-    process_block(table, device, n, dac_s, status)
+    process_block(table, voice, device, n, dac_s, status)
     return 0
 
 

@@ -32,6 +32,12 @@ FADE_FRAMES: Final = 240
 """Fades around pause, seek and starvation: 5 ms at 48 kHz."""
 RESUME_FRAMES: Final = 1_024
 """After starving, this much must be in the ring before sound fades back in (21 ms at 48 kHz)."""
+MIC_TAP_WIDTH: Final = 4
+"""Dry left and right, wet left and right: in one ring, so that both takes stay in step."""
+MARK_RING_MARKS: Final = 16_384
+"""One mark a chunk: as long as the tap ring at 8 frames a block, and no block is that short."""
+PROBE_FRAMES: Final = 4_096
+"""The chirp that measures the round trip lasts 85 ms at 48 kHz."""
 
 # --- the table behind the callback's pointer: addresses (int64), then plain sizes -----------------
 T_CONTROL: Final = 0
@@ -57,7 +63,26 @@ T_N_TAPS: Final = 19
 T_LATENCY_NS: Final = 20
 T_TAP: Final = 24
 """Two cells a tap: address of its header, address of its data."""
-N_TABLE: Final = T_TAP + 2 * N_TAPS
+T_MIC: Final = T_TAP + 2 * N_TAPS
+"""The mic's own cells of the table; they follow the taps."""
+T_INPUT_CHANNELS: Final = T_MIC
+"""Channels of the driver's input buffer; 0 where the stream has no input."""
+T_VOICE: Final = T_MIC + 1
+"""float32 scratch: one planar stereo chunk, then a chunk of tap frames."""
+T_MIC_I: Final = T_MIC + 2
+T_MIC_F: Final = T_MIC + 3
+T_MIC_TAP_HEADER: Final = T_MIC + 4
+T_MIC_TAP: Final = T_MIC + 5
+T_MARK_HEADER: Final = T_MIC + 6
+T_MARK: Final = T_MIC + 7
+T_PROBE: Final = T_MIC + 8
+T_CHAIN: Final = T_MIC + 9
+"""Table of the effect plans (engine/realtime/effects)."""
+T_INSERT: Final = T_MIC + 10
+"""Table of the worker's exchange (engine/stream/insert.py)."""
+T_BRIDGE: Final = T_MIC + 11
+"""Table of the separate input device (engine/realtime/bridge.py)."""
+N_TABLE: Final = T_MIC + 12
 
 # --- CONTROL: int64 cells written by the controller ----------------------------------------------
 C_PLAY: Final = 0
@@ -66,15 +91,30 @@ C_N_LANES: Final = 2
 C_TAP_ON: Final = 3
 """Bit k lets tap k run: an unread tap costs nothing."""
 C_TONE: Final = 4
-N_CONTROL: Final = 8
+C_MIC_ON: Final = 5
+"""The mic's path runs; at 0 it costs one comparison."""
+C_MIC_CHANNEL: Final = 6
+"""Input channel for both sides, or MIC_STEREO for the first two."""
+C_MIC_TAP_ON: Final = 7
+C_PROBE: Final = 8
+"""Raised to play the probe once."""
+C_INSERT_ON: Final = 9
+C_BRIDGE_ON: Final = 10
+"""The mic comes from the separate input device."""
+C_GUARD_ON: Final = 11
+"""A howl is ducked."""
+N_CONTROL: Final = 16
+MIC_STEREO: Final = -1
 
-# --- LANE_PARAMS: float64 cells, MAX_LANES rows then one row for the master ----------------------
+# --- LANE_PARAMS: float64 cells, MAX_LANES rows, then the master, then the mic --------------------
 P_GAIN: Final = 0
 P_PAN: Final = 1
 P_MUTE: Final = 2
 P_SOLO: Final = 3
 N_PARAMS: Final = 4
 MASTER_ROW: Final = MAX_LANES
+MIC_ROW: Final = MAX_LANES + 1
+N_ROWS: Final = MAX_LANES + 2
 
 # --- feed mailbox: int64, feeder -> callback ------------------------------------------------------
 F_EPOCH: Final = 0
@@ -97,7 +137,14 @@ M_STEM_WEIGHT: Final = 6
 M_MASTER: Final = 8
 """Peak left, peak right, mean square left, mean square right; likewise for each lane after it."""
 M_LANE: Final = 12
-N_METER: Final = M_LANE + 4 * MAX_LANES
+M_MIC_IN: Final = M_LANE + 4 * MAX_LANES
+"""The mic as it comes in; then as it goes into the mix."""
+M_MIC_OUT: Final = M_MIC_IN + 4
+N_METER: Final = M_MIC_OUT + 4
+METER_SLOTS: Final = MAX_LANES + 3
+"""Master, lanes, mic in, mic out."""
+MIC_IN_SLOT: Final = MAX_LANES + 1
+MIC_OUT_SLOT: Final = MAX_LANES + 2
 
 FLAG_PLAYING: Final = 1
 FLAG_STARVED: Final = 2
@@ -125,16 +172,37 @@ K_TAP_LOST: Final = 8
 K_RESUMES: Final = 16
 K_LARGEST_BLOCK: Final = 17
 """Frames of the largest block the driver has asked for."""
+K_MIC_LOST: Final = 18
+"""Frames of the mic that did not fit into its tap ring, or whose marks did not."""
+K_MIC_LATE: Final = 19
+"""Frames for which the worker's answer was missing, and the dry voice was heard."""
+K_MIC_STARVED: Final = 20
+"""Frames of silence because the separate input device was late."""
+K_PROBE_FRAME: Final = 21
+"""Stream frame at which the newest probe began, plus one; 0 before the first."""
+K_DUCKED_FRAMES: Final = 22
+"""Frames that the feedback guard has turned down."""
 N_COUNTERS: Final = 24
+
+# --- marks: int64 cells, device thread -> recorder, one row a chunk of the mic's tap ---------------
+MARK_TAP: Final = 0
+"""Tap frame (the ring's head) of the chunk's first frame."""
+MARK_STREAM: Final = 1
+MARK_SONG: Final = 2
+"""Song frame that goes out beside it, or -1 while no song sounds."""
+MARK_FRAMES: Final = 3
+N_MARK: Final = 4
 
 # --- private state of the callback ----------------------------------------------------------------
 SI_EPOCH: Final = 0
 SI_STARVED: Final = 1
 SI_SONG_FRAME: Final = 2
 SI_STEM_RAMP_LEFT: Final = 3
+SI_SOUNDING: Final = 4
+"""The chunk came out of the lane ring."""
 SI_RAMP_LEFT: Final = 8
-"""One cell a lane, then the master: frames left of its ramp."""
-N_STATE_I: Final = SI_RAMP_LEFT + MAX_LANES + 1
+"""One cell a row: frames left of its ramp."""
+N_STATE_I: Final = SI_RAMP_LEFT + N_ROWS
 
 SF_ENVELOPE: Final = 0
 SF_STEM_WEIGHT: Final = 1
@@ -143,7 +211,15 @@ SF_STEM_TARGET: Final = 3
 SF_TONE_LEVEL: Final = 4
 SF_TONE_PHASE: Final = 5
 SF_METER: Final = 8
-"""Peak L, R, mean square L, R: master first, then lanes."""
-SF_GAIN: Final = SF_METER + 4 * (MAX_LANES + 1)
-"""Left and right: current, step, target; six cells a lane, then the master."""
-N_STATE_F: Final = SF_GAIN + 6 * (MAX_LANES + 1)
+"""Peak L, R, mean square L, R, in the order of the slots."""
+SF_GAIN: Final = SF_METER + 4 * METER_SLOTS
+"""Left and right: current, step, target; six cells a row."""
+N_STATE_F: Final = SF_GAIN + 6 * N_ROWS
+
+# --- private state of the mic's path --------------------------------------------------------------
+MI_PROBE_SEEN: Final = 0
+MI_PROBE_AT: Final = 1
+"""Frames of the probe played so far; PROBE_FRAMES at rest."""
+MI_MARK: Final = 4
+"""Scratch for the N_MARK cells of a mark."""
+N_MIC_I: Final = MI_MARK + N_MARK

@@ -15,6 +15,7 @@ from engine.errors import ParameterError
 from engine.realtime import layout as at
 from engine.realtime.callback import N_SCRATCH
 from engine.realtime.limiter import N_LIMITER_F, N_LIMITER_I, reset_limiter
+from engine.realtime.mic_memory import MicMemory
 from engine.stream.atomics import array_address, store_release
 from engine.stream.latest import Latest
 from engine.stream.ring import Ring
@@ -50,6 +51,8 @@ class Meters:
     master : Level
     lanes : tuple of Level
         The original first; after gain, pan, mute and solo.
+    mic_in, mic_out : Level
+        The mic as it comes in, and as it goes into the mix; they stand still while it is off.
     """
 
     song_frame: int
@@ -60,6 +63,8 @@ class Meters:
     stem_weight: float
     master: Level
     lanes: tuple[Level, ...]
+    mic_in: Level
+    mic_out: Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ class Counters:
         Longest time inside the callback.
     tap_lost_frames : int
         Frames that a tap's consumer did not fetch in time.
+    mic_lost_frames, mic_late_frames, mic_starved_frames, ducked_frames : int
+        Of the mic: frames that the recorder did not fetch in time, that the worker did not answer in
+        time, that a separate input device did not bring in time, and that the feedback guard turned down.
     first_sound_ns, first_stem_ns : int
         `time.monotonic_ns` of the first callback with song frames, and with all stems; 0 for not yet.
     """
@@ -88,6 +96,10 @@ class Counters:
     starved_frames: int
     worst_callback_ms: float
     tap_lost_frames: int
+    mic_lost_frames: int
+    mic_late_frames: int
+    mic_starved_frames: int
+    ducked_frames: int
     first_sound_ns: int
     first_stem_ns: int
 
@@ -106,7 +118,7 @@ class EngineMemory:
 
     def __init__(self, rate_hz: int = 48_000, channels: int = 2) -> None:
         self.control: I64 = np.zeros(at.N_CONTROL, np.int64)
-        self.params: F64 = np.zeros((at.MAX_LANES + 1, at.N_PARAMS))
+        self.params: F64 = np.zeros((at.N_ROWS, at.N_PARAMS))
         self.params[:, at.P_GAIN] = 1.0
         self.lane_ring = Ring(at.LANE_RING_FRAMES, 1, np.uint8)
         self.lane_audio: F32 = np.zeros((at.MAX_LANES, at.LANE_RING_FRAMES, 2), np.float32)
@@ -119,7 +131,7 @@ class EngineMemory:
         self.durations_ns: I64 = np.zeros(at.N_DURATIONS, np.int64)
         self._state_i: I64 = np.zeros(at.N_STATE_I, np.int64)
         self._state_f: F64 = np.zeros(at.N_STATE_F)
-        for row in range(at.MAX_LANES + 1):
+        for row in range(at.N_ROWS):
             gains = self._state_f[at.SF_GAIN + 6 * row :]
             gains[[0, 2, 3, 5]] = 1.0
         # One float32 block whose tail serves as the meter row (float64) and the feed copy (int64).
@@ -129,6 +141,7 @@ class EngineMemory:
         reset_limiter(self._limiter_i, self._limiter_f)
         self.table: I64 = np.zeros(at.N_TABLE, np.int64)
         self._fill_table()
+        self.mic = MicMemory(self.table, self.control)
         self.set_n_lanes(1)
         self.set_stream(rate_hz, channels, 0.0)
 
@@ -257,6 +270,8 @@ class EngineMemory:
             stem_weight=float(m[at.M_STEM_WEIGHT]),
             master=_level(m[at.M_MASTER : at.M_MASTER + 4]),
             lanes=tuple(_level(m[at.M_LANE + 4 * k : at.M_LANE + 4 * k + 4]) for k in range(n_lanes)),
+            mic_in=_level(m[at.M_MIC_IN : at.M_MIC_IN + 4]),
+            mic_out=_level(m[at.M_MIC_OUT : at.M_MIC_OUT + 4]),
         )
 
     def read_counters(self) -> Counters:
@@ -269,6 +284,10 @@ class EngineMemory:
             starved_frames=int(c[at.K_STARVED_FRAMES]),
             worst_callback_ms=float(c[at.K_WORST_NS]) * 1e-6,
             tap_lost_frames=int(c[at.K_TAP_LOST : at.K_TAP_LOST + at.N_TAPS].sum()),
+            mic_lost_frames=int(c[at.K_MIC_LOST]),
+            mic_late_frames=int(c[at.K_MIC_LATE]),
+            mic_starved_frames=int(c[at.K_MIC_STARVED]),
+            ducked_frames=int(c[at.K_DUCKED_FRAMES]),
             first_sound_ns=int(c[at.K_FIRST_SOUND_NS]),
             first_stem_ns=int(c[at.K_FIRST_STEM_NS]),
         )

@@ -69,6 +69,7 @@ class Output:
         stream = self._opener(self._callback.address, self._memory.userdata_address, None)
         try:
             self._memory.set_stream(stream.rate_hz, stream.channels, stream.output_latency_s)
+            self._memory.mic.set_input(stream.input_channels)
             # A collection over the many objects that numba and onnx leave behind takes up to 77 ms.
             gc.collect()
             gc.freeze()
