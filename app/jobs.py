@@ -168,11 +168,13 @@ class JobPool(QObject):
     Parameters
     ----------
     parent : QObject or None
+    n_threads : int
+        So much work can go on at once; more waits.
     """
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, n_threads: int = N_THREADS) -> None:
         super().__init__(parent)
-        self._threads = ThreadPoolExecutor(N_THREADS, "job")
+        self._threads = ThreadPoolExecutor(n_threads, "job")
         self._jobs: set[Job] = set()
         self._closed = False
 

@@ -1,6 +1,6 @@
-"""The two lines that name a song: title and artist from its tags, or its file's name.
+"""A song in words: title and artist from its tags or its file's name, tempo, key and loudness in short.
 
-Runs on the bridge's reader thread, because tags lie on the disk.
+`read_words` runs on the bridge's reader thread, because tags lie on the disk; the others anywhere.
 """
 
 from dataclasses import dataclass
@@ -47,3 +47,19 @@ def read_words(song: Path, folder: Path | None) -> SongWords:
         except (OSError, ValueError, KeyError, TypeError):
             rate_hz = 0
     return SongWords(song, tags.get("title", song.stem), tags.get("artist", ""), rate_hz)
+
+
+def key_text(key: str | None) -> str:
+    """A key as musicians write it in little room: "F# minor" is "F♯ min"; "" when there is none."""
+    tonic, _, mode = (key or "").partition(" ")
+    return f"{tonic.replace('#', '♯').replace('b', '♭')} {mode[:3]}".strip()
+
+
+def tempo_text(tempo_bpm: float | None) -> str:
+    """Beats a minute: "118.2"; "" when there is no beat."""
+    return "" if tempo_bpm is None else f"{tempo_bpm:.1f}"
+
+
+def loudness_text(lufs: float | None) -> str:
+    """Integrated loudness in LUFS: "-13.8"; "" when there is no sound."""
+    return "" if lufs is None else f"{lufs:.1f}"
