@@ -18,6 +18,7 @@ COMMANDS = {
     "play": "Play a song at once while its stems are being separated.",
     "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
     "library": "Keep your songs in view, and find those that sound alike.",
+    "batch": "Analyse or separate many songs, on every core or on a Dask cluster.",
     "models": "List, fetch, verify, add and remove models.",
     "devices": "List the audio devices of this machine.",
     "bench": "Measure the engine on this machine.",
