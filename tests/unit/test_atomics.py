@@ -6,6 +6,7 @@ import numpy as np
 from engine.kernels.jit import kernel
 from engine.stream.atomics import (
     array_address,
+    exchange,
     f32_at,
     f64_at,
     fence_acquire,
@@ -80,6 +81,33 @@ def test_what_was_written_before_a_release_is_seen_after_the_acquire():
     errors.append(_take_tokens(cells, payload, n))
     sender.join()
     assert errors == [0, 0]
+
+
+@kernel
+def _take_numbers(cells, received):
+    """Take numbers out of the mailbox until -1 comes."""
+    number = 0
+    while number >= 0:
+        number = exchange(cells, 0, 0)
+        if number > 0:
+            received[number] += 1
+
+
+def test_what_goes_through_a_cell_by_exchange_arrives_once_or_comes_back():
+    cells = np.array([-1], np.int64)
+    received = np.zeros(5001, np.int64)
+    _take_numbers(cells, received)
+    reader = threading.Thread(target=_take_numbers, args=(cells, received))
+    reader.start()
+    for number in range(1, 5001):
+        unseen = exchange(cells, 0, number)
+        if unseen:
+            received[unseen] += 1
+    unseen = exchange(cells, 0, -1)
+    if unseen:
+        received[unseen] += 1
+    reader.join(timeout=20)
+    assert np.all(received[1:] == 1)
 
 
 def test_atomics_work_inside_a_cfunc():

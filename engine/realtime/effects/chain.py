@@ -5,7 +5,7 @@ is indifferent to how time is cut into blocks. The chain sees only addresses (se
 
 A new plan is taken at the edge of a block. Whatever effect both plans have goes on with its state and its
 memory, so that a reverb's tail, a learnt gain or a compressor's detector survive a change of order; then
-both plans run for 10 ms while one fades into the other, and the old one is handed back.
+both plans run while one fades into the other in 10 ms, and the old one is handed back.
 """
 
 import math
@@ -41,7 +41,8 @@ from engine.units import F32, I64
 P_N_OPS: Final = 0
 P_RATE_HZ: Final = 1
 P_FADE_FRAMES: Final = 2
-P_OPS: Final = 3
+P_LATENCY_FRAMES: Final = 3
+P_OPS: Final = 4
 """From here on N_OP cells an effect."""
 
 # --- the chain's table -----------------------------------------------------------------------------
@@ -153,19 +154,24 @@ def _fade(old: F32, new: F32, left: int, fade_frames: int) -> None:
     n = min(new.shape[1], left)
     for channel in range(2):
         for i in range(n):
-            w = np.float32(left - 1 - i) / np.float32(fade_frames)
+            w = min(np.float32(1.0), np.float32(left - 1 - i) / np.float32(fade_frames))
             new[channel, i] += w * (old[channel, i] - new[channel, i])
 
 
 @kernel
 def _take_plan(chain: I64) -> None:
-    """Take a new plan out of the mailbox, if there is one."""
+    """Take a new plan out of the mailbox, if there is one.
+
+    Before the fade it runs unheard for as long as it delays: what comes out until then is silence, and the
+    first sound after it would be a step.
+    """
     plan = exchange(chain, H_MAILBOX, 0)
     if plan == 0:
         return
     _carry(chain[H_CURRENT], plan)
     chain[H_NEXT] = plan
-    chain[H_FADE_LEFT] = i64_at(plan, P_OPS)[P_FADE_FRAMES]
+    head = i64_at(plan, P_OPS)
+    chain[H_FADE_LEFT] = head[P_FADE_FRAMES] + head[P_LATENCY_FRAMES]
 
 
 @kernel

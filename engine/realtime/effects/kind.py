@@ -140,6 +140,9 @@ class EffectKind:
         `memory` are its own. No allocation, no exception, no Python.
     readouts : tuple of str
         Names with unit of state[1] and state[2], where it has something to show there.
+    default_wet : float, 0 to 1
+        Share of the effect's sound when nobody sets it: less than 1 where it makes only what is added to
+        the voice, like a reverb.
     """
 
     name: str
@@ -151,6 +154,7 @@ class EffectKind:
     prepare: Callable[[float, F64, F32], None]
     process: Callable[[F32, float, F64, F64, F32], None]
     readouts: tuple[str, ...] = field(default=())
+    default_wet: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.parameters) > N_EFFECT_PARAMS:

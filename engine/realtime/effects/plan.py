@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.errors import ParameterError
 from engine.realtime.effects import slot as at
 from engine.realtime.effects.catalogue import find_kind
-from engine.realtime.effects.chain import P_FADE_FRAMES, P_N_OPS, P_OPS, P_RATE_HZ
+from engine.realtime.effects.chain import P_FADE_FRAMES, P_LATENCY_FRAMES, P_N_OPS, P_OPS, P_RATE_HZ
 from engine.realtime.effects.kind import (
     N_EFFECT_PARAMS,
     N_READOUTS,
@@ -33,6 +33,7 @@ MAX_SLOTS: Final = 24
 """Twice every effect."""
 FADE_S: Final = 0.010
 """Length of every fade of the chain: bypass, wet, change of plan."""
+_USUAL: Final = -1.0
 _ALIGNED: Final = 64
 """Bytes: no two effects share a cache line."""
 
@@ -56,7 +57,7 @@ class EffectSetting:
     bypass : bool
         Let the dry sound through instead; may be switched while it sounds.
     wet : float, 0 to 1
-        Share of the effect's sound.
+        Share of the effect's sound; left out, what is usual for it.
     values : mapping of str to float
         Parameters by name; those left out stand at their defaults.
     """
@@ -64,11 +65,13 @@ class EffectSetting:
     kind: str
     enabled: bool = True
     bypass: bool = False
-    wet: float = 1.0
+    wet: float = _USUAL
     values: Mapping[str, float] = field(default_factory=_no_values)
 
     def __post_init__(self) -> None:
         kind = find_kind(self.kind)
+        if self.wet == _USUAL:
+            object.__setattr__(self, "wet", kind.default_wet)
         if not 0.0 <= self.wet <= 1.0:
             raise ParameterError(f"{self.kind}: wet = {self.wet} is not a number from 0 to 1")
         for name, value in self.values.items():
@@ -140,6 +143,7 @@ class EffectPlan:
         self.table[P_N_OPS] = len(kinds)
         self.table[P_RATE_HZ] = rate_hz
         self.table[P_FADE_FRAMES] = round(FADE_S * rate_hz)
+        self.table[P_LATENCY_FRAMES] = self.latency_frames
         for row, k in enumerate(running):
             self._set_targets(k, slots[k])
             nth = sum(kind is kinds[row] for kind in kinds[:row])
