@@ -64,6 +64,25 @@ def prepare_targets(parameters: tuple[Parameter, ...], rate_hz: float, state: F6
 
 
 @kernel
+def glide_to(value: float, target: float, step: float) -> float:
+    """One step towards a target between 0 and 1, of an effect's own value: a switch that must not click.
+
+    Parameters
+    ----------
+    value, target : float
+        Where it is and where to.
+    step : float
+        The share of the way, of `state[at + T_STEP]`.
+
+    Returns
+    -------
+    float
+        The target itself once it is near.
+    """
+    return target if abs(target - value) <= _SNAP else value + (target - value) * step
+
+
+@kernel
 def _next_value(value: float, target: float, kind: float, step: float, tolerance: float) -> float:
     """One step of a glide; equal to the target once it is there."""
     if kind == _WHOLE:
