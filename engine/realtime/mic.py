@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from engine.kernels.jit import fast_kernel, kernel
+from engine.realtime.effects.chain import N_CHAIN, run_chain
 from engine.realtime.layout import (
     C_INSERT_ON,
     C_MIC_CHANNEL,
@@ -48,6 +49,7 @@ from engine.realtime.layout import (
     PROBE_FRAMES,
     SI_SONG_FRAME,
     SI_SOUNDING,
+    T_CHAIN,
     T_CONTROL,
     T_COUNTER,
     T_INPUT_CHANNELS,
@@ -199,6 +201,7 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
         _tap_dry(voice, tap)
     if load_acquire(control, C_INSERT_ON) != 0:
         counter[K_MIC_LATE] += exchange(i64_at(table[T_INSERT], N_INSERT), voice)
+    run_chain(i64_at(table[T_CHAIN], N_CHAIN), voice)
     _interleave(voice, wet)
     if tapped:
         _tap_wet(table, wet, counter[K_FRAMES] + device_at, tap)

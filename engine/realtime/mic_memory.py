@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import ParameterError
 from engine.realtime import layout as at
+from engine.realtime.effects.chain_memory import ChainMemory
 from engine.realtime.mic import N_VOICE
 from engine.stream.atomics import array_address, store_release
 from engine.stream.insert import Insert
@@ -32,6 +33,8 @@ class MicMemory:
         Dry and wet voice at the device's rate, while `set_tap` is on.
     marks : Ring of int64, width N_MARK
         One row a chunk of the tap: where it lies in the stream and in the song.
+    chain : ChainMemory
+        Where the effect plans are published.
     probe : float32 array, shape (PROBE_FRAMES,)
         What `play_probe` plays; written while none plays.
     """
@@ -41,6 +44,7 @@ class MicMemory:
         self._control = control
         self._insert: Insert | None = None
         self._retired: Insert | None = None
+        self.chain = ChainMemory()
         self.tap = Ring(at.TAP_RING_FRAMES, at.MIC_TAP_WIDTH, np.float32)
         self.marks = Ring(at.MARK_RING_MARKS, at.N_MARK, np.int64)
         self.probe: F32 = np.zeros(at.PROBE_FRAMES, np.float32)
@@ -54,6 +58,7 @@ class MicMemory:
             at.T_MARK_HEADER: self.marks.header,
             at.T_MARK: self.marks.data,
             at.T_PROBE: self.probe,
+            at.T_CHAIN: self.chain.table,
         }.items():
             table[cell] = array_address(array)
 
