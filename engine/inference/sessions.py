@@ -99,6 +99,7 @@ def open_session(
     *,
     threads: int | None = None,
     dimensions: Mapping[str, int] | None = None,
+    graph: bytes | None = None,
 ) -> tuple[ort.InferenceSession, str]:
     """Load a graph on the first provider that takes it.
 
@@ -114,6 +115,8 @@ def open_session(
         Instead of the profile's number, for an owner who runs several sessions at once.
     dimensions : dict of str to int
         Values of the graph's free dimensions; shapes are fixed before anything is planned.
+    graph : bytes or None
+        What to load instead of the file's own content, which was made from it.
 
     Returns
     -------
@@ -129,15 +132,16 @@ def open_session(
         raise ParameterError(f"profile {profile!r} is neither 'live' nor 'throughput'")
     ort.set_default_logger_severity(_SILENT)
     names = choose_providers(provider)
+    source = str(path) if graph is None else graph
     for name in names[:-1]:
         try:
-            session = _create(path, name, profile, threads, dimensions)
+            session = _create(source, name, profile, threads, dimensions)
             if session.get_providers()[0] == _PROVIDERS[name]:
                 return session, name
         except Exception as err:  # noqa: BLE001 - onnxruntime raises many types of its own; the next one is tried
             _log.info("%s refused %s: %s", name, path.name, err)
     try:
-        session = _create(path, names[-1], profile, threads, dimensions)
+        session = _create(source, names[-1], profile, threads, dimensions)
     except Exception as err:
         reason = str(err).strip().splitlines()[0][:160]
         raise ModelError(
@@ -149,7 +153,11 @@ def open_session(
 
 
 def _create(
-    path: Path, name: str, profile: Profile, threads: int | None, dimensions: Mapping[str, int] | None
+    source: str | bytes,
+    name: str,
+    profile: Profile,
+    threads: int | None,
+    dimensions: Mapping[str, int] | None,
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _SILENT
@@ -163,7 +171,7 @@ def _create(
     for dimension, value in (dimensions or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
     wanted = [_PROVIDERS[name]] if name == CPU else [_PROVIDERS[name], _PROVIDERS[CPU]]
-    return ort.InferenceSession(str(path), options, providers=wanted)
+    return ort.InferenceSession(source, options, providers=wanted)
 
 
 def _static_shape(path: Path, node: Any, free_size: int | None) -> tuple[int, ...]:
@@ -183,7 +191,7 @@ class BoundSession:
 
     Parameters
     ----------
-    path, profile, provider, threads, dimensions
+    path, profile, provider, threads, dimensions, graph
         As for `open_session`.
     free_size : int or None
         Last size of every input and output whose graph does not say it.
@@ -213,20 +221,30 @@ class BoundSession:
         threads: int | None = None,
         dimensions: Mapping[str, int] | None = None,
         free_size: int | None = None,
+        graph: bytes | None = None,
     ) -> None:
         self._path = path
         self._profile: Profile = profile
         self._threads = threads
         self._dimensions = dimensions
-        self._session, self.provider = open_session(
-            path, profile, provider, threads=threads, dimensions=dimensions
-        )
+        self._graph = graph
+        self._session, self.provider = self._open(provider)
         self.notices: list[str] = []
         self.inference_s = 0.0
         self._options = ort.RunOptions()
         self.inputs = [_empty(_static_shape(path, node, free_size)) for node in self._session.get_inputs()]
         self.outputs = [_empty(_static_shape(path, node, free_size)) for node in self._session.get_outputs()]
         self._bind()
+
+    def _open(self, provider: str | None) -> tuple[ort.InferenceSession, str]:
+        return open_session(
+            self._path,
+            self._profile,
+            provider,
+            threads=self._threads,
+            dimensions=self._dimensions,
+            graph=self._graph,
+        )
 
     def _bind(self) -> None:
         self._binding = self._session.io_binding()
@@ -250,9 +268,7 @@ class BoundSession:
             notice = f"{self.provider} {reason}; {self._path.stem} goes on on the CPU"
             _log.warning(notice)
             self.notices.append(notice)
-            self._session, self.provider = open_session(
-                self._path, self._profile, CPU, threads=self._threads, dimensions=self._dimensions
-            )
+            self._session, self.provider = self._open(CPU)
             self._bind()
             reason = self._run_once()
         if reason:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import ModelError
+from engine.inference.protobuf import read_fields, read_varint
 from engine.units import F32
 
 _TABLE_MAGIC = 0xDB4775248B80FB57
@@ -77,31 +78,19 @@ def read_checkpoint(index: bytes, data: bytes | memoryview) -> dict[str, F32]:
     return tensors
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Little-endian base-128 integer at `at`: (value, position after it)."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
 def _table_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the (key, value) pairs of a LevelDB table in key order."""
     magic = struct.unpack("<Q", table[-8:])[0]
     if magic != _TABLE_MAGIC:
         raise ModelError(f"checkpoint index ends with {magic:#x}, not a LevelDB table; fetch the model again")
     footer = table[-_FOOTER_BYTES:]
-    _, at = _varint(footer, 0)  # the metaindex block's offset
-    _, at = _varint(footer, at)  # and size: filters, of no use here
-    offset, at = _varint(footer, at)
-    size, _ = _varint(footer, at)
+    _, at = read_varint(footer, 0)  # the metaindex block's offset
+    _, at = read_varint(footer, at)  # and size: filters, of no use here
+    offset, at = read_varint(footer, at)
+    size, _ = read_varint(footer, at)
     for _, handle in _block_entries(table, offset, size):
-        block_offset, at = _varint(handle, 0)
-        block_size, _ = _varint(handle, at)
+        block_offset, at = read_varint(handle, 0)
+        block_size, _ = read_varint(handle, at)
         yield from _block_entries(table, block_offset, block_size)
 
 
@@ -116,46 +105,27 @@ def _block_entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes
     end = size - 4 - 4 * n_restarts
     at, key = 0, b""
     while at < end:
-        n_shared, at = _varint(block, at)
-        n_own, at = _varint(block, at)
-        n_value, at = _varint(block, at)
+        n_shared, at = read_varint(block, at)
+        n_own, at = read_varint(block, at)
+        n_value, at = read_varint(block, at)
         key = key[:n_shared] + block[at : at + n_own]
         at += n_own
         yield key, block[at : at + n_value]
         at += n_value
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield (field number, value) of a protocol-buffer message: integers and byte strings."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(message, at)
-            yield tag >> 3, value
-        elif kind == 2:
-            n_bytes, at = _varint(message, at)
-            yield tag >> 3, message[at : at + n_bytes]
-            at += n_bytes
-        elif kind == 5:
-            at += 4
-        elif kind == 1:
-            at += 8
-        else:
-            raise ModelError(f"checkpoint entry holds wire type {kind}, only 0, 1, 2 and 5 are read")
-
-
 def _bundle_entry(message: bytes) -> TensorEntry:
     """Decode a BundleEntryProto: dtype 1, shape 2, shard_id 3, offset 4, size 5."""
     numbers = {1: 0, 3: 0, 4: 0, 5: 0}
     shape: list[int] = []
-    for field, value in _fields(message):
+    for field, value in read_fields(message):
         if isinstance(value, int):
             numbers[field] = value
         elif field == 2:
-            for dim_field, dim in _fields(value):
+            for dim_field, dim in read_fields(value):
                 if dim_field == 2 and isinstance(dim, bytes):
-                    sizes = [size for number, size in _fields(dim) if number == 1 and isinstance(size, int)]
+                    sizes = [
+                        size for number, size in read_fields(dim) if number == 1 and isinstance(size, int)
+                    ]
                     shape.append(sizes[0] if sizes else 0)
     return TensorEntry(numbers[1], tuple(shape), numbers[3], numbers[4], numbers[5])
