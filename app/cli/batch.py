@@ -21,7 +21,8 @@ EXIT_FAILED = 1
 @click.group(
     name="batch",
     help="Many songs at once: on every core of this machine, or on a Dask cluster.",
-    epilog="Example: charon batch analyze ~/Music -o analyses",
+    epilog="Examples: charon batch analyze ~/Music -o analyses --processes 4; charon batch separate "
+    "--list songs.txt --dask tcp://host:8786 -o /shared/stems",
 )
 def command() -> None:
     """Analyse or separate many songs."""

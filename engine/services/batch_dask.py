@@ -8,6 +8,7 @@ warnings of a decoder belong to a whole process). When a worker dies, Dask gives
 
 import logging
 import queue
+import re
 import threading
 import time
 import uuid
@@ -20,7 +21,9 @@ from engine.errors import BatchError, CharonError, JobCancelled
 from engine.services.batch_work import Analysing, BatchSong, Bench, Doing, Outcome, check, worker_name
 from engine.services.crew import TICK_S, Done, Lost, Part
 
-CONNECT_S = 10.0
+CONNECT_S = 5.0
+_ADDRESS = re.compile(r"([A-Za-z0-9]+://)?[^/\s]+:\d+")
+
 LOOK_S = 2.0
 """How often the cluster is asked how many workers it has."""
 
@@ -62,6 +65,8 @@ class ClusterHands:
         BatchError
             There is no scheduler, it has no worker, or one that cannot.
         """
+        if not _ADDRESS.fullmatch(self._address):
+            raise BatchError(f"{self._address!r} is no address of a Dask scheduler; tcp://host:8786 is one")
         try:
             from distributed import Client
         except ImportError as err:

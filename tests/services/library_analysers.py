@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,3 +68,9 @@ def not_a_number(path: Path, threads: int | None = None) -> Heard:
     if "infinite" in path.name:
         return Heard(**{**vars(heard), "lufs": float("-inf")})
     return heard
+
+
+@contextmanager
+def dying_workshop() -> Iterator[Callable[[int, object], int]]:
+    """A process that is killed whatever it is given."""
+    yield lambda _item, _report: os.kill(os.getpid(), signal.SIGKILL) or 0
