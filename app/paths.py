@@ -27,3 +27,13 @@ def log_folder() -> Path:
 def demo_song() -> Path:
     """The song that comes with Charon."""
     return Path(resources.__file__).parent / "demo" / "over-the-sound.ogg"
+
+
+def built_in_presets() -> Path:
+    """Folder of the mic presets that come with Charon."""
+    return Path(resources.__file__).parent / "presets"
+
+
+def user_presets() -> Path:
+    """Folder of the user's own mic presets."""
+    return config_folder() / "presets"

@@ -16,6 +16,7 @@ COMMANDS = {
     "window": "Open the window; this is also what charon alone does.",
     "separate": "Split songs into stems and write them to files.",
     "play": "Play a song at once while its stems are being separated.",
+    "live": "Sing or speak through the mic chain, and record it.",
     "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
     "library": "Keep your songs in view, and find those that sound alike.",
     "batch": "Analyse or separate many songs, on every core or on a Dask cluster.",

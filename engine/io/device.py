@@ -1,34 +1,18 @@
 """Real audio devices through PortAudio: finding them, opening them, noticing that they went away.
 
 The stream's callback is a C function pointer compiled beforehand (`engine/realtime/callback.py`), so
-that the device thread never enters Python. This room is the only one that uses sounddevice, and the
-only one that uses its private door for library authors, `_StreamBase`; the series is pinned for it.
+that the device thread never enters Python.
 
 Threads: everything here is called from a control thread; the device thread runs only the pointer.
 """
 
-import atexit
-import contextlib
-import logging
-import os
-import sys
-import threading
-from collections.abc import Generator
 from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engine.errors import DeviceError
-
-_log = logging.getLogger(__name__)
-
-INSTALL_PORTAUDIO = "install PortAudio (on Debian or Ubuntu: sudo apt-get install libportaudio2)"
-CLOSE_TIMEOUT_S = 2.0
-"""A driver whose hardware is gone can block in Pa_CloseStream; it is left behind after this time."""
-
-
-_stuck = threading.Event()
-"""Set once a driver hangs in closing. State of the module, because PortAudio's own state is the process's."""
+from engine.io.portaudio import INSTALL_PORTAUDIO as INSTALL_PORTAUDIO
+from engine.io.portaudio import CompiledStream, portaudio, reason
+from engine.io.portaudio import rescan_devices as rescan_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,60 +104,29 @@ class OutputStream(Protocol):
         ...
 
 
+@runtime_checkable
+class DuplexOpener(Protocol):
+    """A `StreamOpener` whose device may have an input too."""
+
+    def __call__(self, callback_address: int, userdata_address: int, rate_hz: int | None) -> OutputStream:
+        """Open, do not start."""
+        ...
+
+    def device(self) -> DeviceInfo:
+        """The device that would be opened now."""
+        ...
+
+    def with_input(self, channels: int) -> "DuplexOpener":
+        """The same with so many input channels, 0 for none."""
+        ...
+
+
 class StreamOpener(Protocol):
     """Opens a stream once the callback and its memory exist."""
 
     def __call__(self, callback_address: int, userdata_address: int, rate_hz: int | None) -> OutputStream:
         """Open, do not start."""
         ...
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Generator[None]:
-    """Keep ALSA's and JACK's own chatter off the user's terminal while PortAudio probes.
-
-    It is written by C code to descriptor 2, so only the descriptor can be turned away. Everything that
-    matters comes back as a PortAudio error code.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    sys.stderr.flush()
-    saved = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
-
-
-def _portaudio() -> ModuleType:
-    """Import sounddevice, which loads and initialises PortAudio."""
-    try:
-        with _quiet_stderr():
-            import sounddevice
-    except OSError as err:
-        raise DeviceError(f"the audio library PortAudio is not on this machine: {INSTALL_PORTAUDIO}") from err
-    return sounddevice
-
-
-def rescan_devices() -> None:
-    """Make PortAudio look again for devices. No stream may be open.
-
-    Raises
-    ------
-    DeviceError
-        A driver never came back from closing a lost device, so PortAudio cannot be started afresh.
-    """
-    sd = _portaudio()
-    if _stuck.is_set():
-        raise DeviceError("the sound driver is stuck since its device went away: restart Charon to use it")
-    with _quiet_stderr():
-        sd._terminate()
-        sd._initialize()
 
 
 def list_devices() -> list[DeviceInfo]:
@@ -184,7 +137,7 @@ def list_devices() -> list[DeviceInfo]:
     DeviceError
         PortAudio itself is missing. A machine without sound gives an empty list.
     """
-    sd = _portaudio()
+    sd = portaudio()
     apis: list[dict[str, Any]] = list(sd.query_hostapis())
     default_in, default_out = (int(i) for i in sd.default.device)
     if default_out < 0:
@@ -229,22 +182,44 @@ def find_output(wanted: int | str | None) -> DeviceInfo:
         )
     if wanted is None:
         return next((d for d in outputs if d.is_default_output), outputs[0])
+    return _named(outputs, wanted, "output")
+
+
+def find_input(wanted: int | str | None) -> DeviceInfo:
+    """The input device meant by an index, a part of a name (or "host api: name"), or None.
+
+    Raises
+    ------
+    DeviceError
+        There is none, or the words fit none or several.
+    """
+    inputs = [d for d in list_devices() if d.inputs > 0]
+    if not inputs:
+        raise DeviceError(
+            "no microphone: this machine offers no audio input; connect one, then run 'charon devices'"
+        )
+    if wanted is None:
+        return next((d for d in inputs if d.is_default_input), inputs[0])
+    return _named(inputs, wanted, "input")
+
+
+def _named(offered: list[DeviceInfo], wanted: int | str, direction: str) -> DeviceInfo:
     if isinstance(wanted, int) or wanted.isdecimal():
-        match = [d for d in outputs if d.index == int(wanted)]
+        match = [d for d in offered if d.index == int(wanted)]
     else:
         words = wanted.casefold()
-        match = [d for d in outputs if d.name.casefold() == words]
-        match = match or [d for d in outputs if f"{d.host_api}: {d.name}".casefold() == words]
-        match = match or [d for d in outputs if words in f"{d.host_api}: {d.name}".casefold()]
+        match = [d for d in offered if d.name.casefold() == words]
+        match = match or [d for d in offered if f"{d.host_api}: {d.name}".casefold() == words]
+        match = match or [d for d in offered if words in f"{d.host_api}: {d.name}".casefold()]
     if len(match) == 1:
         return match[0]
-    names = ", ".join(f"{d.index} {d.name!r}" for d in (match or outputs)[:6])
-    problem = "fits several outputs" if match else "is not an output here"
+    names = ", ".join(f"{d.index} {d.name!r}" for d in (match or offered)[:6])
+    problem = f"fits several {direction}s" if match else f"is not an {direction} here"
     raise DeviceError(f"device {wanted!r} {problem}; choose one of {names}")
 
 
-class PortAudioOutput:
-    """An open PortAudio output whose callback is machine code.
+class PortAudioOutput(CompiledStream):
+    """An open PortAudio output, or output and input of one device, whose callback is machine code.
 
     Parameters
     ----------
@@ -262,122 +237,66 @@ class PortAudioOutput:
     """
 
     def __init__(self, callback_address: int, userdata_address: int, request: StreamRequest) -> None:
-        sd = _portaudio()
         info = find_output(request.device)
         rate_hz = request.rate_hz or info.default_rate_hz
         channels = min(request.channels, info.outputs)
         input_channels = min(request.input_channels, info.inputs)
         if request.input_channels > 0 and input_channels == 0:
             raise DeviceError(f"device {info.name!r} has no input: choose another one for the mic")
-        ffi = sd._ffi
-        finished = threading.Event()
-        try:
-            with _quiet_stderr():
-                self._stream: Any = sd._StreamBase(
-                    kind="duplex" if input_channels else "output",
-                    samplerate=rate_hz,
-                    blocksize=request.block_frames,
-                    device=info.index,
-                    channels=(input_channels, channels) if input_channels else channels,
-                    dtype="float32",
-                    latency="low" if request.latency_s is None else request.latency_s,
-                    callback=ffi.cast("PaStreamCallback*", callback_address),
-                    finished_callback=finished.set,
-                    clip_off=True,
-                    dither_off=True,
-                    userdata=ffi.cast("void*", userdata_address),
-                    wrap_callback=None,
-                )
-        except sd.PortAudioError as err:
-            raise DeviceError(_explain(err, info, rate_hz)) from err
-        self._sd = sd
-        self._finished = finished
-        self._closed = False
-        # Asked for its time by one thread while another closes it, PortAudio would read freed memory.
-        self._in_use = threading.Lock()
-        self.name = f"{info.host_api}: {info.name}"
-        self.rate_hz = round(float(self._stream.samplerate))
+        super().__init__(
+            (callback_address, userdata_address),
+            f"{info.host_api}: {info.name}",
+            lambda refusal: explain(refusal, info, rate_hz),
+            kind="duplex" if input_channels else "output",
+            samplerate=rate_hz,
+            blocksize=request.block_frames,
+            device=info.index,
+            channels=(input_channels, channels) if input_channels else channels,
+            latency="low" if request.latency_s is None else request.latency_s,
+        )
         self.channels = channels
         self.block_frames = request.block_frames
-        latency: Any = self._stream.latency
         self.input_channels = input_channels
+        latency: Any = self.latency
         self.input_latency_s = float(latency[0]) if input_channels else 0.0
         self.output_latency_s = float(latency[1]) if input_channels else float(latency)
 
-    def start(self) -> None:
-        """Let the callback run.
 
-        Raises
-        ------
-        DeviceError
-            The driver refuses to start, most often because the device went away meanwhile.
-        """
-        try:
-            with _quiet_stderr():
-                self._stream.start()
-        except self._sd.PortAudioError as err:
-            raise DeviceError(f"device {self.name!r} would not start: {_reason(err)}") from err
+@dataclass(frozen=True, slots=True)
+class PortAudioOpener:
+    """Opens what was asked for, once playback's memory is ready.
 
-    def time_s(self) -> float:
-        """Now, on the stream's own clock, in seconds; 0 once it is closed."""
-        with self._in_use:
-            return 0.0 if self._closed else float(self._stream.time)
+    Parameters
+    ----------
+    request : StreamRequest
+        Device, rate, block, latency and input wanted.
+    """
 
-    def is_running(self) -> bool:
-        """Whether the driver still considers the stream active."""
-        if self._closed or self._finished.is_set():
-            return False
-        try:
-            return bool(self._stream.active)
-        except self._sd.PortAudioError:
-            return False
+    request: StreamRequest
 
-    def close(self) -> None:
-        """Stop and release the device; one that hangs is left behind after CLOSE_TIMEOUT_S."""
-        with self._in_use:
-            if self._closed:
-                return
-            self._closed = True
-        # A daemon thread, because a driver whose server or hardware is gone may never return from here.
-        closer = threading.Thread(target=self._abort_and_close, name="close-device", daemon=True)
-        with _quiet_stderr():
-            closer.start()
-            closer.join(CLOSE_TIMEOUT_S)
-        if closer.is_alive():
-            _stuck.set()
-            # Its handler ends PortAudio when Python exits, and would wait for this same driver.
-            atexit.unregister(self._sd._exit_handler)
-            _log.warning(
-                "device %r did not close within %.0f s and was left behind", self.name, CLOSE_TIMEOUT_S
-            )
+    def __call__(self, callback_address: int, userdata_address: int, rate_hz: int | None) -> OutputStream:
+        """Open, do not start; `rate_hz` counts where the request leaves the rate open."""
+        rate_hz = self.request.rate_hz or rate_hz
+        return PortAudioOutput(callback_address, userdata_address, replace(self.request, rate_hz=rate_hz))
 
-    def _abort_and_close(self) -> None:
-        # A stream whose server has gone waits for ever for a last callback in Pa_AbortStream.
-        if not self._finished.is_set() and self._stream.active:
-            self._stream.abort(ignore_errors=True)
-        self._stream.close(ignore_errors=True)
+    def device(self) -> DeviceInfo:
+        """The device that would be opened now; DeviceError when it is not there."""
+        return find_output(self.request.device)
+
+    def with_input(self, channels: int) -> "PortAudioOpener":
+        """The same with so many input channels on the same device, 0 for none."""
+        return PortAudioOpener(replace(self.request, input_channels=channels))
 
 
-def portaudio_opener(request: StreamRequest) -> StreamOpener:
+def portaudio_opener(request: StreamRequest) -> PortAudioOpener:
     """Bind a request, so that playback can open the stream when its memory is ready."""
-
-    def opener(callback_address: int, userdata_address: int, rate_hz: int | None) -> OutputStream:
-        wanted = request if rate_hz is None or request.rate_hz else replace(request, rate_hz=rate_hz)
-        return PortAudioOutput(callback_address, userdata_address, wanted)
-
-    return opener
+    return PortAudioOpener(request)
 
 
-def _reason(err: BaseException) -> str:
-    """The driver's words without PortAudio's number."""
-    text = str(err.args[0]) if err.args else str(err)
-    return text.split(": ", 1)[-1].split(" [PaErrorCode", 1)[0].strip().rstrip(".")
-
-
-def _explain(err: BaseException, info: DeviceInfo, rate_hz: int) -> str:
+def explain(err: BaseException, info: DeviceInfo, rate_hz: int) -> str:
     """One line: which device, what it refused, what to do."""
-    reason = _reason(err)
-    lowered = reason.casefold()
+    words = reason(err)
+    lowered = words.casefold()
     if "sample rate" in lowered:
         return (
             f"device {info.name!r} refuses {rate_hz} Hz; it runs at {info.default_rate_hz} Hz: "
@@ -391,4 +310,4 @@ def _explain(err: BaseException, info: DeviceInfo, rate_hz: int) -> str:
         return (
             f"device {info.name!r} refuses {info.outputs} channels: choose another device ('charon devices')"
         )
-    return f"device {info.name!r} cannot be opened at {rate_hz} Hz: {reason}; try another device"
+    return f"device {info.name!r} cannot be opened at {rate_hz} Hz: {words}; try another device"

@@ -246,6 +246,14 @@ class EngineMemory:
         for row in range(at.MAX_LANES):
             self.params[row] = (1.0, 0.0, 0.0, 0.0)
 
+    def start_mic(self) -> None:
+        """Let the mic's path run, fading in from silence to its gain; only while it does not run yet."""
+        gains = self._state_f[at.SF_GAIN + 6 * at.MIC_ROW : at.SF_GAIN + 6 * at.MIC_ROW + 6]
+        gains[:] = 0.0
+        self._state_i[at.SI_RAMP_LEFT + at.MIC_ROW] = 0
+        self.set_mute(at.MIC_ROW, False)
+        self.mic.set_on(True)
+
     def set_tone(self, on: bool) -> None:
         """Fade the test tone in or out."""
         store_release(self.control, at.C_TONE, int(on))

@@ -6,6 +6,7 @@ runs only the compiled callback. It exists apart so that playback is about songs
 
 import gc
 import time
+from collections.abc import Callable
 from enum import Enum
 
 from engine.errors import DeviceError
@@ -17,6 +18,10 @@ SILENT_DEVICE_S = 1.0
 """A device that has not called back for this long is gone, whatever it says of itself."""
 RETRY_DEVICE_S = 2.0
 MAX_FADE_S = 0.5
+
+
+def _nothing() -> None:
+    pass
 
 
 class DeviceEvent(Enum):
@@ -41,6 +46,10 @@ class Output:
     ----------
     stream : OutputStream or None
         None while the device is gone. Replaced whole, so any thread may look.
+    opener : StreamOpener
+        What opened it, and will again.
+    before_start : callable
+        Called whenever a device was opened, before its first block: the rate may be another one.
     refusal : str
         Why the device could not be taken again, in one line.
 
@@ -51,7 +60,8 @@ class Output:
 
     def __init__(self, memory: EngineMemory, opener: StreamOpener) -> None:
         self._memory = memory
-        self._opener = opener
+        self.opener = opener
+        self.before_start: Callable[[], None] = _nothing
         self._callback = compile_callback()
         self.stream: OutputStream | None = None
         self.refusal = ""
@@ -66,10 +76,11 @@ class Output:
         DeviceError
             There is none, or it refuses.
         """
-        stream = self._opener(self._callback.address, self._memory.userdata_address, None)
+        stream = self.opener(self._callback.address, self._memory.userdata_address, None)
         try:
             self._memory.set_stream(stream.rate_hz, stream.channels, stream.output_latency_s)
             self._memory.mic.set_input(stream.input_channels)
+            self.before_start()
             # A collection over the many objects that numba and onnx leave behind takes up to 77 ms.
             gc.collect()
             gc.freeze()
@@ -88,15 +99,17 @@ class Output:
         DeviceError
             The new one refuses; the old one is open again, if it can be.
         """
-        before, self._opener = self._opener, opener
+        before, self.opener = self.opener, opener
+        was_open = self.stream is not None
         self.close()
         try:
             rescan_devices()
             self.open()
         except DeviceError:
-            self._opener = before
-            self._retry_at_s = 0.0
-            self.watch(time.monotonic())
+            self.opener = before
+            if was_open:
+                self._retry_at_s = 0.0
+                self.watch(time.monotonic())
             raise
         self.refusal = ""
 

@@ -1,0 +1,258 @@
+"""The mic on one engine: which input, through which effects, how loud, and what that costs in time.
+
+A control room: it opens and closes streams, builds effect plans and publishes them. The voice itself never
+comes here; it stays on the device thread (`engine/realtime/mic.py`). One control thread at a time, which
+playback's lock sees to.
+
+A device that has the mic too is opened as one full-duplex stream: voice in and out by one clock, in one
+callback.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import DeviceError
+from engine.io.device import DeviceInfo, DuplexOpener, StreamOpener, find_input
+from engine.realtime.effects.plan import EffectPlan, EffectSetting
+from engine.realtime.layout import MIC_ROW
+from engine.realtime.limiter import LOOKAHEAD_FRAMES
+from engine.realtime.memory import EngineMemory
+from engine.services.feedback_risk import refuse_feedback
+from engine.services.output import Output
+from engine.stream.insert import Insert
+
+INPUT_CHANNELS = 2
+"""Asked of a duplex device: one mic, or a stereo pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicChoice:
+    """Which microphone.
+
+    Parameters
+    ----------
+    device : int, str or None
+        Index or part of a name; None takes the output's own input, or else the system's default.
+    channel : int or None
+        Channel from 0 that is heard on both sides; None takes the first two as stereo.
+    confirmed : bool
+        The user said that a built-in mic on built-in speakers is wanted.
+    """
+
+    device: int | str | None = None
+    channel: int | None = 0
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MicLatency:
+    """From the mouth to the ear, by stage, in seconds.
+
+    Parameters
+    ----------
+    input_s, output_s : float
+        As the driver reports them.
+    insert_s : float
+        The worker's exchange (denoising).
+    chain_s : float
+        The effects' own.
+    limiter_s : float
+        The look-ahead of the master's limiter.
+    """
+
+    input_s: float
+    output_s: float
+    insert_s: float
+    chain_s: float
+    limiter_s: float
+
+    @property
+    def algorithmic_s(self) -> float:
+        """What our own processing adds."""
+        return self.insert_s + self.chain_s + self.limiter_s
+
+    @property
+    def round_trip_s(self) -> float:
+        """All of it."""
+        return self.input_s + self.output_s + self.algorithmic_s
+
+
+class LiveMic:
+    """The microphone of one engine.
+
+    Parameters
+    ----------
+    memory : EngineMemory
+        Whose callback hears it.
+    output : Output
+        The device that plays; opened again when the mic is on it too.
+
+    Notes
+    -----
+    Starts closed, with the chain empty and the voice at 0 dB.
+    """
+
+    def __init__(self, memory: EngineMemory, output: Output) -> None:
+        self._memory = memory
+        self._output = output
+        self._choice: MicChoice | None = None
+        self._slots: tuple[EffectSetting, ...] = ()
+        self._gain_db = 0.0
+        self._insert: Insert | None = None
+        output.before_start = self._suit_device
+
+    # --- which input -------------------------------------------------------------------------------
+
+    @property
+    def choice(self) -> MicChoice | None:
+        """The mic that is open; None when it is closed."""
+        return self._choice
+
+    def open(self, choice: MicChoice) -> None:
+        """Listen to a microphone; the output may fall silent for a moment.
+
+        Raises
+        ------
+        DeviceError
+            There is no such input, it refuses, or it would howl; everything is as it was.
+        """
+        self._change(self._output.opener, choice)
+
+    def close(self) -> None:
+        """Fade the voice out and let go of the input."""
+        if self._choice is None:
+            return
+        self._memory.set_mute(MIC_ROW, True)
+        self._output.wait_for_fade()
+        opener = self._output.opener
+        self._choice = None
+        self._memory.mic.set_on(False)
+        if isinstance(opener, DuplexOpener):
+            self._output.change(opener.with_input(0))
+
+    def change_output(self, opener: StreamOpener) -> None:
+        """Play on another device, or in another way, and keep the mic if it is open.
+
+        Raises
+        ------
+        DeviceError
+            The device refuses, or the mic would howl there; the old one is open again, if it can be.
+        """
+        if self._choice is None:
+            self._output.change(opener)
+        else:
+            self._change(opener, self._choice)
+
+    def _change(self, opener: StreamOpener, choice: MicChoice) -> None:
+        wanted = self._with_input(opener, choice)
+        before, self._choice = self._choice, choice
+        try:
+            self._memory.mic.set_channel(choice.channel)
+            if before is None:
+                self._memory.start_mic()
+            self._output.change(wanted)
+        except DeviceError:
+            self._choice = before
+            self._memory.mic.set_on(before is not None)
+            raise
+
+    def _with_input(self, opener: StreamOpener, choice: MicChoice) -> StreamOpener:
+        """The opener that brings the mic along."""
+        if not isinstance(opener, DuplexOpener):
+            raise DeviceError("this output has no input: choose a device with one in the settings")
+        output = opener.device()
+        microphone = self._find(output, choice)
+        refuse_feedback(microphone, output, self._gain_db, choice.confirmed)
+        if microphone.index != output.index:
+            raise DeviceError(
+                f"{microphone.name!r} and {output.name!r} are two devices: choose one that has both"
+            )
+        needed = INPUT_CHANNELS if choice.channel is None else max(INPUT_CHANNELS, choice.channel + 1)
+        return opener.with_input(min(needed, max(1, microphone.inputs)))
+
+    @staticmethod
+    def _find(output: DeviceInfo, choice: MicChoice) -> DeviceInfo:
+        if choice.device is None and output.inputs > 0:
+            return output
+        return find_input(choice.device)
+
+    # --- how it sounds -----------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> EffectPlan | None:
+        """The chain as it runs, to turn knobs on and to read meters of; None before `set_chain`."""
+        return self._memory.mic.chain.plan
+
+    def set_chain(self, slots: Sequence[EffectSetting]) -> EffectPlan:
+        """Put the voice through these effects from the next block on, cross-faded over 10 ms.
+
+        Parameters
+        ----------
+        slots : sequence of EffectSetting
+            In the order of the sound; none lets the bare voice through.
+
+        Returns
+        -------
+        EffectPlan
+            For turning knobs; good until the next change of chain or device.
+        """
+        self._slots = tuple(slots)
+        plan = EffectPlan(self._memory.rate_hz, self._slots)
+        self._memory.mic.chain.publish(plan)
+        return plan
+
+    def _suit_device(self) -> None:
+        """Between opening and starting a stream: filters belong to a rate."""
+        plan = self.plan
+        if plan is not None and plan.rate_hz != self._memory.rate_hz:
+            self.set_chain(plan.slots)
+
+    @property
+    def gain_db(self) -> float:
+        """Gain of the voice in the mix."""
+        return self._gain_db
+
+    def set_gain_db(self, gain_db: float) -> None:
+        """Gain of the voice in the mix, -200 (silence) to +24 dB.
+
+        Raises
+        ------
+        DeviceError
+            A built-in pair would howl at it, and nobody confirmed that.
+        """
+        choice, opener = self._choice, self._output.opener
+        if choice is not None and gain_db > self._gain_db and isinstance(opener, DuplexOpener):
+            output = opener.device()
+            refuse_feedback(self._find(output, choice), output, gain_db, choice.confirmed)
+        self._memory.set_gain_db(MIC_ROW, gain_db)
+        self._gain_db = gain_db
+
+    def set_pan(self, pan: float) -> None:
+        """Balance of the voice, -1 (left) to 1 (right)."""
+        self._memory.set_pan(MIC_ROW, pan)
+
+    def set_mute(self, mute: bool) -> None:
+        """Keep the voice out of the mix; it is still metered and recorded."""
+        self._memory.set_mute(MIC_ROW, mute)
+
+    def attach_insert(self, insert: Insert | None) -> None:
+        """Send the voice through a worker before the chain, or not."""
+        self._insert = insert
+        self._memory.mic.attach_insert(insert)
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def latency(self) -> MicLatency:
+        """Where the time goes; zero for the device while it is gone."""
+        stream, plan, rate_hz = self._output.stream, self.plan, self._memory.rate_hz
+        return MicLatency(
+            input_s=0.0 if stream is None else stream.input_latency_s,
+            output_s=0.0 if stream is None else stream.output_latency_s,
+            insert_s=0.0 if self._insert is None else self._insert.latency_frames / rate_hz,
+            chain_s=0.0 if plan is None else plan.latency_frames / rate_hz,
+            limiter_s=LOOKAHEAD_FRAMES / rate_hz,
+        )
+
+    def poll(self) -> None:
+        """Look after what the device thread has handed back; some ten times a second."""
+        self._memory.mic.chain.collect()

@@ -1,0 +1,100 @@
+"""A mic without a song: one device, one voice, looked after by a thread of its own.
+
+What `charon live` runs. Playback does the same beside a song; both keep to `Output` for the device and to
+`LiveMic` for the voice.
+"""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from engine.errors import CharonError
+from engine.io.device import OutputStream, StreamOpener
+from engine.realtime.memory import EngineMemory
+from engine.services.live_mic import LiveMic, MicChoice
+from engine.services.output import DeviceEvent, Output
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 0.05
+
+
+class LiveSession:
+    """A device with the mic open on it.
+
+    Parameters
+    ----------
+    opener : StreamOpener
+        Opens the device; its own input is used unless `choice` names another.
+    choice : MicChoice
+        Which mic.
+    gain_db : float
+        Of the voice in the mix, -200 to +24 dB.
+    on_notice : callable or None
+        Given one line whenever something happens that the user should know, on the session's thread.
+
+    Raises
+    ------
+    DeviceError
+        No device, no mic, one of them refuses, or they would howl.
+    """
+
+    def __init__(
+        self,
+        opener: StreamOpener,
+        choice: MicChoice,
+        *,
+        gain_db: float = 0.0,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._on_notice = on_notice or _log.info
+        self.memory = EngineMemory()
+        self._output = Output(self.memory, opener)
+        self.mic = LiveMic(self.memory, self._output)
+        self._lock = threading.RLock()
+        self._closing = threading.Event()
+        try:
+            self.mic.set_gain_db(gain_db)
+            self.mic.open(choice)
+        except CharonError:
+            self._output.close()
+            raise
+        self._supervisor = threading.Thread(target=self._supervise, name="mic", daemon=True)
+        self._supervisor.start()
+
+    @property
+    def stream(self) -> OutputStream | None:
+        """The open device; None while it is gone."""
+        return self._output.stream
+
+    def _supervise(self) -> None:
+        while not self._closing.wait(POLL_S):
+            with self._lock:
+                event = self._output.watch(time.monotonic())
+                self.mic.poll()
+            stream = self._output.stream
+            if event is DeviceEvent.BACK and stream is not None:
+                self._on_notice(f"the mic is back on {stream.name!r}")
+            elif event is not None:
+                self._on_notice(self._output.refusal)
+
+    def close(self) -> None:
+        """Fade out and release the device; safe to call twice."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._supervisor.join()
+        with self._lock:
+            self.mic.set_mute(True)
+            self._output.wait_for_fade()
+            self._output.close()
+        gc.unfreeze()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
