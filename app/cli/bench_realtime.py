@@ -3,7 +3,7 @@
 Three runs one after the other on the same device: six lanes through the compiled callback with the
 process idle, the same with another thread holding the GIL, and a plain Python callback under the
 same load. The load is either a tight Python loop or sorting 300,000 numbers, which keeps the GIL inside
-one C call for tens of milliseconds.
+one C call for tens of milliseconds. Then the mic chain, effect by effect, which needs no device.
 """
 
 import random
@@ -19,12 +19,14 @@ from typing import Any
 import click
 import numpy as np
 
-from app.cli.console import json_option, print_json, progress, say, table
+from app.cli.bench_effects import measure_effects, print_effects
+from app.cli.console import Update, json_option, print_json, progress, say, table
 from engine.io.device import PortAudioOutput, StreamRequest, find_output
 from engine.io.lanes import LaneFile, interleave
 from engine.io.song_store import ORIGINAL, STORE_VERSION, Manifest, Progress, SongStore
 from engine.io.song_writer import make_folder
 from engine.realtime.callback import compile_callback
+from engine.realtime.layout import CHUNK_FRAMES
 from engine.realtime.memory import EngineMemory
 from engine.services.feeder import Feeder, warm_feeder
 from engine.units import F64
@@ -32,6 +34,8 @@ from engine.units import F64
 N_LANES = 6
 SONG_S = 20.0
 SORT_LENGTH = 300_000
+EFFECT_RATE_HZ = 48_000
+"""Of the effects where neither a device nor an option says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,60 @@ def run_python(request: StreamRequest, seconds: float, load: str) -> Run:
     return _summarise(len(taken), late, 0, np.asarray(taken, np.float64) * 1e-3)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceRuns:
+    """The three runs on a device."""
+
+    device: str
+    rate_hz: int
+    idle: Run
+    loaded: Run
+    python_loaded: Run
+
+
+def run_device(request: StreamRequest, seconds: float, load: str, update: Update) -> DeviceRuns:
+    """Run the compiled callback idle and loaded, then a Python one loaded.
+
+    Parameters
+    ----------
+    request : StreamRequest
+        Device, rate and block.
+    seconds : float
+        For each run.
+    load : {"none", "loop", "sort"}
+        See `gil_load`.
+    update : Update
+        Moves a bar from 0 to 3.
+    """
+    idle, stream = run_compiled(request, seconds, "none")
+    update(1.0, "loaded")
+    loaded, _ = run_compiled(request, seconds, load)
+    update(2.0, "a Python callback, loaded")
+    return DeviceRuns(stream.name, stream.rate_hz, idle, loaded, run_python(request, seconds, load))
+
+
+def _print_runs(runs: DeviceRuns, block_frames: int, load: str) -> None:
+    block_us = 1e6 * block_frames / runs.rate_hz
+    say(f"{runs.device}, {runs.rate_hz} Hz, {block_frames} frames ({block_us:.0f} us), {N_LANES} lanes")
+    rows = [
+        (name, run.callbacks, run.xruns, run.p50_us, run.p99_us, run.p999_us, run.worst_us)
+        for name, run in (("idle", runs.idle), (load, runs.loaded), (f"{load}, Python", runs.python_loaded))
+    ]
+    table(["load", "callbacks", "xruns", "p50 us", "p99 us", "p99.9 us", "worst us"], rows)
+
+
+def _json_of(runs: DeviceRuns, block_us: float) -> dict[str, Any]:
+    return {
+        "device": runs.device,
+        "lanes": N_LANES,
+        "idle": asdict(runs.idle),
+        "loaded": asdict(runs.loaded),
+        "python_loaded": asdict(runs.python_loaded),
+        "callbacks_kept": runs.loaded.callbacks / max(1, runs.idle.callbacks),
+        "p99_of_block": runs.loaded.p99_us / block_us,
+    }
+
+
 @click.command(epilog="Example: charon bench realtime --seconds 30 --gil-load sort --json")
 @click.option(
     "--seconds", type=click.FloatRange(min=0.5), default=10.0, show_default=True, help="For each run."
@@ -217,41 +275,44 @@ def run_python(request: StreamRequest, seconds: float, load: str) -> Run:
 @click.option("--rate", "rate_hz", type=click.IntRange(8000, 384_000), help="Rate of the device, Hz.")
 @click.option("--gil-load", type=click.Choice(["none", "loop", "sort"]), default="sort", show_default=True)
 @click.option("--device", help="Output device: its index or part of its name.")
+@click.option("--effects-only", is_flag=True, help="Measure the mic chain's effects alone; needs no device.")
 @json_option
 def command(
-    seconds: float, block_frames: int, rate_hz: int | None, gil_load: str, device: str | None, as_json: bool
+    seconds: float,
+    block_frames: int,
+    rate_hz: int | None,
+    gil_load: str,
+    device: str | None,
+    effects_only: bool,
+    as_json: bool,
 ) -> None:
-    """Measure the callback with six lanes, idle and under load, beside a plain Python callback."""
-    request = StreamRequest(device=device, rate_hz=rate_hz, block_frames=block_frames)
-    find_output(device)
-    with progress("measuring", 3.0, quiet=as_json) as update:
-        idle, stream = run_compiled(request, seconds, "none")
-        update(1.0, "loaded")
-        loaded, _ = run_compiled(request, seconds, gil_load)
-        update(2.0, "a Python callback, loaded")
-        python_loaded = run_python(request, seconds, gil_load)
-    block_us = 1e6 * block_frames / stream.rate_hz
+    """Measure the callback with six lanes, idle and under load, beside a plain Python callback; then effects.
+
+    Every effect of the mic chain, and all of them together, beside pedalboard's equivalent.
+    """
+    runs: DeviceRuns | None = None
+    if not effects_only:
+        find_output(device)
+        request = StreamRequest(device=device, rate_hz=rate_hz, block_frames=block_frames)
+        with progress("measuring", 3.0, quiet=as_json) as update:
+            runs = run_device(request, seconds, gil_load, update)
+    effect_rate_hz = runs.rate_hz if runs else rate_hz or EFFECT_RATE_HZ
+    with progress("effects", 1.0, quiet=as_json) as update:
+        effects = measure_effects(effect_rate_hz, block_frames, seconds, update)
     if as_json:
+        block_us = 1e6 * block_frames / effect_rate_hz
         print_json(
             {
-                "device": stream.name,
-                "sample_rate_hz": stream.rate_hz,
+                "sample_rate_hz": effect_rate_hz,
                 "block_frames": block_frames,
                 "block_us": block_us,
-                "lanes": N_LANES,
                 "gil_load": gil_load,
                 "seconds": seconds,
-                "idle": asdict(idle),
-                "loaded": asdict(loaded),
-                "python_loaded": asdict(python_loaded),
-                "callbacks_kept": loaded.callbacks / max(1, idle.callbacks),
-                "p99_of_block": loaded.p99_us / block_us,
+                **(_json_of(runs, block_us) if runs else {}),
+                "effects": [asdict(row) for row in effects],
             }
         )
         return
-    say(f"{stream.name}, {stream.rate_hz} Hz, {block_frames} frames ({block_us:.0f} us), {N_LANES} lanes")
-    rows = [
-        (name, run.callbacks, run.xruns, run.p50_us, run.p99_us, run.p999_us, run.worst_us)
-        for name, run in (("idle", idle), (gil_load, loaded), (f"{gil_load}, Python", python_loaded))
-    ]
-    table(["load", "callbacks", "xruns", "p50 us", "p99 us", "p99.9 us", "worst us"], rows)
+    if runs:
+        _print_runs(runs, block_frames, gil_load)
+    print_effects(effects, effect_rate_hz, min(block_frames, CHUNK_FRAMES))
