@@ -5,11 +5,11 @@ For the Fourier transform and the resampler; whatever a plain loop expresses sta
 exists because a butterfly reads and writes sixteen streams, and numba cannot promise LLVM that they
 do not overlap, so plain loops there stay scalar.
 
-`a + b`, `a - b`, `a * b` work on vectors; products may be fused with sums. Only inside kernels.
+`a + b`, `a - b`, `a * b`, `a / b` work on vectors; products may be fused with sums. Only inside kernels.
 """
 
 import operator
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -30,6 +30,9 @@ class Vec8(types.Type):
 
 
 vec8 = Vec8()
+
+Vector: TypeAlias = Any
+"""What a kernel's annotations call a `Vec8`: its operators exist for numba alone."""
 
 
 @register_model(Vec8)
@@ -56,6 +59,7 @@ def _define(operation: Any, method: str) -> None:
 _define(operator.add, "fadd")
 _define(operator.sub, "fsub")
 _define(operator.mul, "fmul")
+_define(operator.truediv, "fdiv")
 
 
 def _shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
@@ -142,6 +146,36 @@ def _pair_shuffle(lanes: list[int]) -> Any:
     return intrinsic(typed)
 
 
+def _choose8(predicate: str) -> Any:
+    """The lanes of `a` where `a predicate b`, else those of `b`: for NaN in `a` always `b`."""
+
+    def typed(_typing: Any, a: Any, b: Any) -> Any:
+        if a != vec8 or b != vec8:
+            return None
+
+        def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(predicate, args[0], args[1]), args[0], args[1])
+
+        return vec8(a, b), codegen
+
+    return intrinsic(typed)
+
+
+@intrinsic
+def _flush8(_typing: Any, vector: Any, threshold: Any) -> Any:
+    if vector != vec8 or threshold != vec8:
+        return None
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        integers = ir.VectorType(_INDEX, N_LANES)
+        bits = builder.bitcast(args[0], integers)
+        size = builder.bitcast(builder.and_(bits, ir.Constant(integers, [0x7FFFFFFF] * N_LANES)), _VECTOR)
+        small = builder.fcmp_ordered("<", size, args[1])
+        return builder.select(small, ir.Constant(_VECTOR, [0.0] * N_LANES), args[0])
+
+    return vec8(vector, threshold), codegen
+
+
 @intrinsic
 def _reverse8(_typing: Any, vector: Any) -> Any:
     if vector != vec8:
@@ -193,6 +227,18 @@ splat8: Any = _splat8
 
 sum8: Any = _sum8
 """`sum8(vector)`: float32 sum of the lanes."""
+
+min8: Any = _choose8("<")
+"""`min8(a, b)`: the smaller of each pair; NaN in `a` becomes `b`."""
+
+max8: Any = _choose8(">")
+"""`max8(a, b)`: the larger of each pair; NaN in `a` becomes `b`."""
+
+flush8: Any = _flush8
+"""`flush8(v, threshold)`: `v` with exact zeros where it is nearer to zero than `threshold`.
+
+What decays in a loop ends as zero instead of in denormal numbers, whose products take a hundred times longer.
+"""
 
 reverse8: Any = _reverse8
 """`reverse8(vector)`: lanes 7..0."""
