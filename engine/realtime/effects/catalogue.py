@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.errors import ParameterError, name_hint
-from engine.realtime.effects import equaliser, high_pass
+from engine.realtime.effects import delay, doubler, equaliser, high_pass, reverb, saturator
 from engine.realtime.effects.kind import EffectKind
 
 _KINDS: tuple[EffectKind, ...] = (
     high_pass.KIND,
     equaliser.KIND,
+    saturator.KIND,
+    doubler.KIND,
+    delay.KIND,
+    reverb.KIND,
 )
 
 KINDS: Mapping[str, EffectKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
