@@ -307,7 +307,7 @@ def _call(done: Callable[[], None], _result: object) -> None:
 
 def _look(make_store: Callable[[], ModelStore], _task: Task) -> list[tuple[ModelCard, bool]]:
     store = make_store()
-    return [(card, store.is_present(name)) for name, card in store.cards.items()]
+    return [(card, store.is_present(name)) for name, card in store.cards.items() if card.task == "separate"]
 
 
 def _reporter(task: Task) -> Callable[[str, int, int | None], None]:

@@ -48,7 +48,9 @@ def command(models: tuple[str, ...], seconds: float, repeat: int, as_json: bool)
 
     home = default_home()
     store = ModelStore(home.models, home.cards)
-    names = models or tuple(name for name in store.cards if store.is_present(name))
+    names = models or tuple(
+        name for name, card in store.cards.items() if card.task == "separate" and store.is_present(name)
+    )
     if not names:
         warn("no model is here to measure; fetch one with `charon models get spleeter-2stems`")
     rows: list[Row] = []

@@ -35,6 +35,7 @@ def _row(store: ModelStore, card: ModelCard) -> dict[str, Any]:
     return {
         "name": card.name,
         "title": card.title,
+        "task": card.task,
         "stems": card.stems,
         "licence": card.licence.name,
         "requires_acceptance": card.licence.requires_acceptance,
@@ -61,6 +62,7 @@ def list_models(as_json: bool) -> None:
     rows = [
         (
             card.name,
+            card.task,
             ", ".join(card.stems),
             card.licence.name,
             f"{card.size_bytes / 1e6:.1f} MB",
@@ -69,7 +71,7 @@ def list_models(as_json: bool) -> None:
         )
         for card in cards
     ]
-    table(("model", "stems", "licence", "size", "present", "sources"), rows)
+    table(("model", "task", "stems", "licence", "size", "present", "sources"), rows)
 
 
 @command.command(epilog="Example: charon models get spleeter-2stems")

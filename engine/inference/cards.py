@@ -7,16 +7,19 @@ by this very model (`ModelCard.key`).
 
 import hashlib
 import json
+import platform
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from engine.errors import ModelError
 
-ArchitectureName = Literal["spleeter", "htdemucs", "waveform"]
+Task = Literal["separate", "denoise"]
+"""What a model is for: stems of a song, or a voice without what is around it."""
+ArchitectureName = Literal["spleeter", "htdemucs", "waveform", "rnnoise", "dtln", "deepfilternet"]
 SourceKind = Literal["bundled", "cache", "pypi", "npm", "huggingface", "file"]
 
 _OUTPUT_VERSION = 1
@@ -53,11 +56,18 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class CardFile:
-    """One file of a model, as it lies in the store."""
+    """One file of a model, as it lies in the store.
+
+    Parameters
+    ----------
+    system : str
+        The one kind of machine that it is for, as `this_system` calls it; empty for all.
+    """
 
     name: str
     sha256: str
     size_bytes: int
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,8 @@ class Source:
         Of the archive; 0 when unknown.
     convert : str
         Name of the conversion from `members` to the card's files; empty when they are the files.
+    system : str
+        As of a file.
     """
 
     kind: SourceKind
@@ -93,6 +105,7 @@ class Source:
     sha256: str = ""
     size_bytes: int = 0
     convert: str = ""
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ class ModelCard:
     files: tuple[CardFile, ...]
     sources: tuple[Source, ...]
     attribution: str = ""
+    task: Task = "separate"
 
     @property
     def key(self) -> str:
@@ -133,13 +147,19 @@ class ModelCard:
         return sum(file.size_bytes for file in self.files)
 
 
+def this_system() -> str:
+    """Name of this kind of machine: "linux-x86_64", "linux-aarch64", "darwin-arm64", "windows-amd64", ..."""
+    return f"{platform.system()}-{platform.machine()}".lower()
+
+
 def load_cards(folders: Sequence[Path]) -> dict[str, ModelCard]:
     """Read every card of some folders.
 
     Parameters
     ----------
     folders : sequence of Path
-        A card in a later folder replaces one of the same name; missing folders are empty.
+        A card in a later folder replaces one of the same name; missing folders are empty, and a card
+        that has no files for this kind of machine is left out.
 
     Returns
     -------
@@ -155,15 +175,25 @@ def load_cards(folders: Sequence[Path]) -> dict[str, ModelCard]:
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
             card = read_card(path)
-            cards[card.name] = card
+            if card.files:
+                cards[card.name] = card
     return dict(sorted(cards.items()))
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read and check one card; raises ModelError with the file and what is wrong in it."""
+    """Read and check one card; raises ModelError with the file and what is wrong in it.
+
+    Files and sources for other kinds of machines are left out.
+    """
     try:
         card = _parse(tomllib.loads(path.read_text(encoding="utf-8")))
         _check(card)
+        system = this_system()
+        card = replace(
+            card,
+            files=tuple(file for file in card.files if file.system in ("", system)),
+            sources=tuple(source for source in card.sources if source.system in ("", system)),
+        )
     except OSError as err:
         raise ModelError(f"model card {path} cannot be read: {err.strerror}") from err
     except KeyError as err:
@@ -181,6 +211,7 @@ def _parse(data: dict[str, Any]) -> ModelCard:
         architecture=cast("ArchitectureName", data["architecture"]),
         stems=tuple(str(stem) for stem in data["stems"]),
         residual_stem=str(data["residual_stem"]),
+        task=cast("Task", data.get("task", "separate")),
         rate_hz=int(data["rate_hz"]),
         segment=Segment(int(segment["window_frames"]), float(segment["overlap"])),
         normalisation=str(data.get("normalisation", "none")),
@@ -201,6 +232,8 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"name {card.name!r} is not lower-case letters, digits, '.', '_' or '-'")
     if card.architecture not in get_args(ArchitectureName):
         raise ValueError(f"architecture {card.architecture!r} is none of {get_args(ArchitectureName)}")
+    if card.task not in get_args(Task):
+        raise ValueError(f"task {card.task!r} is none of {get_args(Task)}")
     if card.residual_stem not in card.stems or len(set(card.stems)) != len(card.stems):
         raise ValueError(f"stems {card.stems} must be unique and contain {card.residual_stem!r}")
     for stem in card.stems:
@@ -208,8 +241,9 @@ def _check(card: ModelCard) -> None:
             raise ValueError(f"stem {stem!r} is not lower-case letters, digits, '.', '_' or '-'")
     if not 8_000 <= card.rate_hz <= 192_000:
         raise ValueError(f"rate_hz {card.rate_hz} is outside 8000..192000")
-    if not 1024 <= card.segment.window_frames <= 1 << 25:
-        raise ValueError(f"window_frames {card.segment.window_frames} is outside 1024..{1 << 25}")
+    least = 1024 if card.task == "separate" else 64
+    if not least <= card.segment.window_frames <= 1 << 25:
+        raise ValueError(f"window_frames {card.segment.window_frames} is outside {least}..{1 << 25}")
     if not 0.0 <= card.segment.overlap <= 0.9:
         raise ValueError(f"overlap {card.segment.overlap} is outside 0..0.9")
     if card.normalisation != "none":

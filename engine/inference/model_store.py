@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.errors import ChecksumMismatch, LicenceNotAccepted, ModelError, ModelMissing
-from engine.inference.cards import ModelCard, load_cards, write_card
+from engine.inference.cards import ModelCard, Task, load_cards, write_card
 from engine.inference.fetching import Progress, check_free_space, disk_error, land, no_progress, sha256_of
 
 _DOWNLOADS = ".downloads"
@@ -59,9 +59,22 @@ class ModelStore:
             for file, path in self._expected(self.card(name))
         )
 
-    def files(self, name: str) -> dict[str, Path]:
-        """Where a model's files lie, by file name; raises ModelMissing when it is not here."""
+    def files(self, name: str, task: Task = "separate") -> dict[str, Path]:
+        """Where a model's files lie, by file name.
+
+        Raises
+        ------
+        ModelMissing
+            It is not here.
+        ModelError
+            It is for another task.
+        """
         card = self.card(name)
+        if card.task != task:
+            fitting = [other.name for other in self.cards.values() if other.task == task]
+            raise ModelError(
+                f"model {name!r} is there to {card.task}, not to {task}: choose {', '.join(fitting)}"
+            )
         if not self.is_present(name):
             accept = " --accept-licence" if card.licence.requires_acceptance else ""
             raise ModelMissing(

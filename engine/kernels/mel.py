@@ -163,9 +163,9 @@ def mel_rows(
         Half the window, as the real FFT wants it.
     tables : tuple of three float32 arrays
         Of the real FFT.
-    edges : int64 array
-    weights : float32 array
-        The mel filters, see `mel_filters`.
+    edges : int64 array, shape (bands, 3)
+    weights : float32 array, shape (n_weights,)
+        The filters, see `MelBands`.
     in_db : bool
         Levels instead of power.
     out : float32 array, shape (channels, rows, bands)
