@@ -5,6 +5,7 @@ refuse (missing, empty, a folder, not sound, no decoder) becomes one `DecodeErro
 """
 
 import os
+import re
 import stat
 import struct
 from collections.abc import Generator
@@ -22,6 +23,19 @@ from engine.errors import DecodeError
 
 _OGG_TAIL_BYTES = 2 * 65_307
 """Room for the largest Ogg page (27 + 255 + 255 * 255 bytes) wherever the tail begins in it."""
+
+_WAV_HEAD_BYTES = 1 << 18
+"""1.5 s of 16-bit stereo."""
+_DTS_MARKS = tuple(
+    re.compile(mark)
+    for mark in (
+        rb"\x7f\xfe\x80\x01",
+        rb"\xfe\x7f\x01\x80",
+        rb"\x1f\xff\xe8\x00\x07[\xf0-\xff]",
+        rb"\xff\x1f\x00\xe8[\xf0-\xff]\x07",
+    )
+)
+"""How a frame of DTS begins, in 16 or 14 bits and in both byte orders: discs of it are kept as WAV."""
 
 
 @contextmanager
@@ -51,7 +65,7 @@ def open_audio(path: Path) -> Generator[tuple[InputContainer, AudioStream]]:
         container = av.open(
             os.path.abspath(path),
             "r",
-            options={"protocol_whitelist": "file,crypto,data"},
+            options={"protocol_whitelist": "file,crypto,data", **_probing(path)},
             metadata_errors="replace",
         )
     except (FFmpegError, OSError, ValueError) as err:
@@ -70,6 +84,16 @@ def open_audio(path: Path) -> Generator[tuple[InputContainer, AudioStream]]:
         yield container, stream
     finally:
         container.close()
+
+
+def _probing(path: Path) -> dict[str, str]:
+    """Spare ffmpeg its search of a plain WAV for other sound inside: 20 ms, each time one is opened."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+            return {}
+        head = file.read(_WAV_HEAD_BYTES)
+    return {} if any(mark.search(head) for mark in _DTS_MARKS) else {"max_probe_packets": "1"}
 
 
 def check_readable(path: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import time
 import tracemalloc
 import warnings
+import wave
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ import soundfile
 
 from engine.errors import ParameterError
 from engine.io.decode import content_hash, decode_blocks, probe, read_song
+from engine.io.demux import open_audio
 
 RATE_HZ = 44_100
 N = 3 * RATE_HZ + 1234
@@ -283,3 +285,27 @@ def test_no_warning_for_whole_files(tmp_path, music, write_pcm, encode) -> None:
         for path in paths:
             read_song(path)
     assert not said
+
+
+def fake_dts(n_frames: int) -> bytes:
+    """Frames of DTS with a header that a decoder believes, in the byte order of a WAV."""
+    fields = [(0x7FFE8001, 32), (1, 1), (31, 5), (0, 1), (15, 7), (2047, 14), (2, 6), (8, 4), (23, 5)]
+    bits = "".join(f"{value:0{width}b}" for value, width in fields).ljust(120, "0")
+    frame = int(bits, 2).to_bytes(15, "big").ljust(2048, b"\0")
+    return np.frombuffer(frame * n_frames, ">i2").astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("lead_s", [0.0, 1.0])
+def test_what_a_wav_hides_is_found_and_a_plain_one_is_not_searched(tmp_path, lead_s: float) -> None:
+    rng = np.random.default_rng(0)
+    plain = rng.integers(-9000, 9000, 2 * RATE_HZ).astype("<i2").tobytes()
+    codecs = {}
+    for name, data in {"plain": plain, "dts": bytes(round(lead_s * RATE_HZ) * 4) + fake_dts(200)}.items():
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes(data)
+        with open_audio(tmp_path / f"{name}.wav") as (_container, stream):
+            codecs[name] = stream.codec_context.name
+    assert codecs == {"plain": "pcm_s16le", "dts": "dca"}
