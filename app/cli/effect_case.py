@@ -47,10 +47,19 @@ def _six_bands(pedalboard: Any) -> Any:
     )
 
 
+_BANDS: dict[str, float | bool | str] = {
+    "low_shelf_gain_db": 3.0, "bell_1_gain_db": 4.0, "bell_2_gain_db": 4.0, "bell_3_gain_db": 4.0,
+    "bell_4_gain_db": 4.0, "high_shelf_gain_db": 3.0,
+}  # fmt: skip
+
 CASES: tuple[EffectCase, ...] = (
-    EffectCase("high_pass", {}, "HighpassFilter (6 dB/oct)", lambda p: p.HighpassFilter(80.0)),
+    EffectCase(
+        "high_pass", {}, "HighpassFilter, twice",
+        # One of them falls by 6 dB an octave, ours by 12.
+        lambda p: p.Pedalboard([p.HighpassFilter(80.0), p.HighpassFilter(80.0)]),
+    ),
     EffectCase("gate", {}, "NoiseGate", lambda p: p.NoiseGate(-40.0, 10.0, 1.0, 100.0)),
-    EffectCase("equaliser", {}, "six filters", _six_bands),
+    EffectCase("equaliser", _BANDS, "six filters", _six_bands),
     EffectCase(
         "compressor", {"threshold_db": -30.0}, "Compressor", lambda p: p.Compressor(-30.0, 4.0, 5.0, 100.0)
     ),
@@ -62,7 +71,7 @@ CASES: tuple[EffectCase, ...] = (
     EffectCase("delay", {}, "Delay", lambda p: p.Delay(0.35, 0.35, 0.25)),
     EffectCase("reverb", {}, "Reverb", lambda p: p.Reverb()),
     EffectCase("limiter_ahead", {}, "Limiter", lambda p: p.Limiter(-6.0, 100.0)),
-)
+)  # fmt: skip
 
 
 def find_case(kind: str) -> EffectCase:

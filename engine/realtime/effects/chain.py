@@ -29,6 +29,7 @@ from engine.realtime.effects.slot import (
     O_SLOT_F,
     O_SLOT_I,
     O_STATE,
+    copy_stereo,
     peak_bits,
     run_slot,
 )
@@ -207,7 +208,7 @@ def run_chain(chain: I64, audio: F32) -> None:
         run_plan(chain[H_CURRENT], audio, dry)
         return
     old = scratch[2 * CHUNK_FRAMES : 2 * CHUNK_FRAMES + 2 * n].reshape((2, n))
-    old[:] = audio
+    copy_stereo(audio, old)
     run_plan(chain[H_CURRENT], old, dry)
     run_plan(chain[H_NEXT], audio, dry)
     left = chain[H_FADE_LEFT]
@@ -240,7 +241,7 @@ def run_blocks(chain: I64, audio: F32, block_frames: int, block: F32) -> None:
     for start in range(0, n, block_frames):
         stop = min(n, start + block_frames)
         part = block[: 2 * (stop - start)].reshape((2, stop - start))
-        part[:] = audio[:, start:stop]
+        copy_stereo(audio[:, start:stop], part)
         run_chain(chain, part)
-        audio[:, start:stop] = part
+        copy_stereo(part, audio[:, start:stop])
     restore_float_mode(float_mode)

@@ -95,6 +95,20 @@ def peak_bits(row: F32) -> int:
     return int(top)
 
 
+@kernel
+def copy_stereo(source: F32, target: F32) -> None:
+    """Copy frames; assigning one array to another would first look for overlap, frame by frame.
+
+    Parameters
+    ----------
+    source, target : float32 arrays, shape (2, n)
+        Must not overlap.
+    """
+    for channel in range(2):
+        for i in range(target.shape[1]):
+            target[channel, i] = source[channel, i]
+
+
 @fast_kernel
 def delay_dry(dry: F32, line: F32, latency_frames: int, position: int) -> int:
     """Make the dry sound as late as the effect; returns the new position in the line.
@@ -206,7 +220,7 @@ def _run_effect(
     """The effect itself, then the check of what it made; False where it is muted and `audio` is the dry."""
     if slot_i[I_RESET_AT] >= 0:
         _reset_slice(op, slot_i)
-        audio[:] = dry
+        copy_stereo(dry, audio)
         return False
     call_effect(
         op[O_PROCESS],
@@ -218,7 +232,7 @@ def _run_effect(
     )
     if max(peak_bits(audio[0]), peak_bits(audio[1])) > _BLOWN_BITS:
         _take_out(dry, fade_frames, slot_i, slot_f)
-        audio[:] = dry
+        copy_stereo(dry, audio)
         return False
     return True
 
@@ -245,7 +259,7 @@ def run_slot(op: I64, rate_hz: float, fade_frames: int, audio: F32, dry: F32, fa
     slot_i = i64_at(op[O_SLOT_I], N_SLOT_I)
     slot_f = f64_at(op[O_SLOT_F], N_SLOT_F)
     targets = f64_at(op[O_TARGETS], N_TARGETS)
-    dry[:] = audio
+    copy_stereo(audio, dry)
     latency_frames = op[O_LATENCY]
     if latency_frames > 0:
         # Late first: an effect that fails must find the dry sound where its own would have been.
