@@ -230,20 +230,7 @@ def print_effects(rows: list[EffectRow], rate_hz: int, block_frames: int) -> Non
         )
         for row in rows
     ]  # fmt: skip
-    table(
-        [
-            "effect",
-            "latency",
-            "p50 us",
-            "p99 us",
-            "p99.9 us",
-            "of block",
-            "mean us",
-            "pedalboard",
-            "us",
-            "ratio",
-        ],
-        cells,
-    )
+    times = ["p50 us", "p99 us", "p99.9 us", "silent us"]
+    table(["effect", "latency", *times, "of block", "mean us", "pedalboard", "us", "ratio"], cells)
     if _pedalboard() is None:
         say("pedalboard is not installed: nothing to compare with; `python3 bootstrap.py test` installs it")
