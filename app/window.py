@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import MENUS, N_LANE_KEYS, Actions
-from app.docks import Dock
+from app.docks import Dock, DockTabs
 from app.edits import Edits
 from app.panels.empty import EmptyPage
 from app.panels.keys import KeysDialog
@@ -77,6 +77,8 @@ class Window(QMainWindow):
         self.offers = OfferBar(self)
         self.status = StatusLine(self)
         self._docks: dict[str, Dock] = {}
+        self._tabs = DockTabs(self)
+        self._tabs.changed.connect(self.order_tabs)
         self.offers.asked.connect(self.order_tabs)
         self._lanes: QWidget | None = None
         self._first_in_lanes: QWidget | None = None
@@ -178,7 +180,9 @@ class Window(QMainWindow):
         self.addDockWidget(area, dock)
         if beside:
             self.tabifyDockWidget(beside[-1], dock)
+            beside[0].raise_()
         dock.setVisible(shown)
+        self._tabs.add(dock)
         action = dock.toggleViewAction()
         action.setToolTip(self.tr("Show or hide {}").format(title))
         self._menus["view"].insertAction(self._docks_end, action)
