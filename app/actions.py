@@ -35,6 +35,20 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("zoom_out", "Zoom out", "Ctrl+-", "Show more of the song"),
     ("zoom_fit", "Whole song", "Ctrl+0", "Show all of the song"),
     ("full_screen", "Full screen", "F11", "The window on the whole screen, and back"),
+    ("find_songs", "Search the library", "Ctrl+F", "Find a song by words of its title, artist or album"),
+    (
+        "similar",
+        "More like this",
+        "Ctrl+Shift+F",
+        "What sounds like the chosen song, or the one that plays",
+    ),
+    ("add_folder", "Add folder to the library…", "Ctrl+Shift+L", "Hear and remember every song of a folder"),
+    (
+        "look_for_changes",
+        "Look for changes",
+        "F5",
+        "Look through its folders for new and moved songs",
+    ),
     ("first_steps", "First steps", "", "How Charon is used, in four lines"),
     ("keys", "Keyboard", "F1", "Every key and what it does"),
     ("log", "Show log", "", "Open the folder with Charon's log"),
@@ -59,6 +73,7 @@ MENUS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             *("mute", "solo", "solo_only", "|lanes"),
         ),
     ),
+    ("library", "&Library", ("find_songs", "similar", "-", "add_folder", "look_for_changes")),
     ("view", "&View", ("|docks", "-", "zoom_in", "zoom_out", "zoom_fit", "-", "full_screen")),
     ("help", "&Help", ("first_steps", "keys", "-", "log", "about")),
 )

@@ -116,7 +116,12 @@ class Desktop(QObject):
         self.window.add_panel(
             "queue", self.tr("Queue"), self.queue_panel, Qt.DockWidgetArea.LeftDockWidgetArea
         )
-        # Its panel is built with the rooms; its place is known from the start, so that it comes back.
+        # Their panels are built with the rooms; their places are known from the start, so that they come
+        # back.
+        self.window.add_panel("library", self.tr("Library"), QWidget(), Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.window.add_panel(
+            "analysis", self.tr("Analysis"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
+        )
         self.window.add_panel(
             "models", self.tr("Models"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )

@@ -52,7 +52,7 @@ class LiveSettings(QObject):
         Parameters
         ----------
         section : str
-            "audio", "stems", "export", "window" or "mixer".
+            "audio", "stems", "export", "window", "mixer", "library" or "analysis".
         **values
             By the name of the setting.
 

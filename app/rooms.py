@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.analysis_desk import AnalysisDesk
 from app.engine_start import Started
 from app.jobs import Task
+from app.library_desk import LibraryDesk
 from app.models_model import ModelsModel
 from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
 from app.panels.lanes import LanesPanel
@@ -39,6 +41,8 @@ class Rooms(QObject):
     lanes : LanesPanel
     sessions : SessionKeeper
     models : ModelsModel
+    library : LibraryDesk
+    analysis : AnalysisDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -71,6 +75,8 @@ class Rooms(QObject):
         )
         self.sessions.notice.connect(window.status.tell)
         self.sessions.failed.connect(window.status.warn)
+        self.library = LibraryDesk(desktop, home)
+        self.analysis = AnalysisDesk(desktop, self.lanes.waves)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -97,6 +103,7 @@ class Rooms(QObject):
     def _show_tick(self, tick: Tick) -> None:
         self.lanes.show_song(tick.folder)
         self.lanes.show_tick(tick)
+        self.analysis.show_tick(tick)
         if self._settings is not None and self._settings.isVisible():
             self._settings.show_device(tick.device)
 
@@ -219,4 +226,5 @@ class Rooms(QObject):
     def close(self) -> None:
         """End what has threads or files of its own."""
         self.sessions.end()
+        self.library.close()
         self.lanes.shutdown()

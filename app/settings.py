@@ -93,6 +93,27 @@ class MixerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LibrarySettings:
+    """How the library lists songs."""
+
+    sort: str = _choice(
+        "title",
+        "What songs are sorted by.",
+        *("title", "artist", "album", "duration", "tempo", "key", "loudness", "added"),
+    )
+    descending: bool = _item(False, "Whether the order is turned round.")
+    hidden_columns: str = _item("", "Columns that are not wanted, with commas between them.")
+    folder: str = _item("", "Where the last folder was added from.")
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """What the analysis panel shows."""
+
+    hidden_plots: str = _item("", "Plots that are not wanted, with commas between them.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of them, by section."""
 
@@ -101,6 +122,8 @@ class Settings:
     export: ExportSettings = ExportSettings()
     window: WindowSettings = WindowSettings()
     mixer: MixerSettings = MixerSettings()
+    library: LibrarySettings = LibrarySettings()
+    analysis: AnalysisSettings = AnalysisSettings()
 
 
 def settings_file() -> Path:
