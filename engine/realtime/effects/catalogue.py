@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.errors import ParameterError, name_hint
-from engine.realtime.effects import delay, doubler, equaliser, high_pass, reverb, saturator
+from engine.realtime.effects import delay, doubler, equaliser, high_pass, pitch_correction, reverb, saturator
 from engine.realtime.effects.kind import EffectKind
 
 _KINDS: tuple[EffectKind, ...] = (
     high_pass.KIND,
     equaliser.KIND,
     saturator.KIND,
+    pitch_correction.KIND,
     doubler.KIND,
     delay.KIND,
     reverb.KIND,

@@ -232,4 +232,5 @@ KIND: Final = EffectKind(
     latency_frames=lambda _rate_hz: 0,
     prepare=prepare_delay,
     process=process_delay,
+    default_wet=0.25,
 )

@@ -250,4 +250,5 @@ KIND: Final = EffectKind(
     latency_frames=lambda _rate_hz: 0,
     prepare=prepare_doubler,
     process=process_doubler,
+    default_wet=0.4,
 )

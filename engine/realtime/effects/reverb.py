@@ -352,4 +352,5 @@ KIND: Final = EffectKind(
     latency_frames=lambda _rate_hz: 0,
     prepare=prepare_reverb,
     process=process_reverb,
+    default_wet=0.2,
 )
