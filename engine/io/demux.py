@@ -59,15 +59,7 @@ def open_audio(path: Path) -> Generator[tuple[InputContainer, AudioStream]]:
     """
     check_readable(path)
     try:
-        # Absolute, or ffmpeg takes "live: take 2.mp3" for the protocol "live". A play-list may
-        # name other files: nothing but plain files is ever opened. Tags in old code pages must
-        # not stop a song.
-        container = av.open(
-            os.path.abspath(path),
-            "r",
-            options={"protocol_whitelist": "file,crypto,data", **_probing(path)},
-            metadata_errors="replace",
-        )
+        container = open_container(path)
     except (FFmpegError, OSError, ValueError) as err:
         raise DecodeError(f"{path} is not a sound file that can be read; is it damaged or renamed?") from err
     try:
@@ -84,6 +76,35 @@ def open_audio(path: Path) -> Generator[tuple[InputContainer, AudioStream]]:
         yield container, stream
     finally:
         container.close()
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a file as ffmpeg sees it.
+
+    Parameters
+    ----------
+    path : Path
+        A readable file.
+
+    Returns
+    -------
+    InputContainer
+        To be closed.
+
+    Raises
+    ------
+    FFmpegError, OSError, ValueError
+        It cannot be opened.
+    """
+    # Absolute, or ffmpeg takes "live: take 2.mp3" for the protocol "live". A play-list may
+    # name other files: nothing but plain files is ever opened. Tags in old code pages must
+    # not stop a song.
+    return av.open(
+        os.path.abspath(path),
+        "r",
+        options={"protocol_whitelist": "file,crypto,data", **_probing(path)},
+        metadata_errors="replace",
+    )
 
 
 def _probing(path: Path) -> dict[str, str]:

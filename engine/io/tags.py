@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
@@ -21,6 +20,7 @@ from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
 
 from engine.errors import CharonWarning
+from engine.io.demux import open_container
 
 # ffmpeg's name of a tag: (ID3v2.4 text frame, Vorbis comment).
 _TEXT_TAGS: dict[str, tuple[str, str]] = {
@@ -70,7 +70,7 @@ def read_tags(path: Path) -> tuple[dict[str, str], tuple[str, bytes] | None]:
         the file cannot be read.
     """
     try:
-        with av.open(str(path.absolute()), "r", metadata_errors="replace") as container:
+        with open_container(path) as container:
             found: dict[str, str] = {}
             # Ogg keeps its tags on the stream, the others on the container.
             sources = [stream.metadata for stream in container.streams.audio[:1]]
