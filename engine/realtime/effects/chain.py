@@ -119,16 +119,18 @@ def run_plan(plan: int, audio: F32, dry: F32) -> None:
 
 
 @kernel
-def _copy_cells(source: int, target: int, n: int) -> None:
-    """Copy `n` cells of 8 bytes from one address to another."""
-    i64_at(target, n)[:] = i64_at(source, n)
+def _copy_bytes(source: int, target: int, n_bytes: int) -> None:
+    """Copy cells of 4 or 8 bytes, bit by bit, from one address to another; they do not overlap."""
+    of, to = f32_at(source, n_bytes // 4), f32_at(target, n_bytes // 4)
+    for i in range(n_bytes // 4):
+        to[i] = of[i]
 
 
 @kernel
 def _carry(old: int, new: int) -> None:
     """Let every effect that both plans have go on where it is.
 
-    About 1 MiB at 48 kHz with all effects, 0.1 ms once a change.
+    1.3 MiB at 48 kHz with all effects: 0.15 ms once a change.
     """
     if old == 0:
         return
@@ -142,11 +144,11 @@ def _carry(old: int, new: int) -> None:
         for j in range(n_old):
             of = old_ops[P_OPS + j * N_OP : P_OPS + (j + 1) * N_OP]
             if of[O_KIND] == to[O_KIND] and of[O_NTH] == to[O_NTH]:
-                _copy_cells(of[O_STATE], to[O_STATE], to[O_N_STATE])
-                _copy_cells(of[O_SLOT_I], to[O_SLOT_I], N_SLOT_I)
-                _copy_cells(of[O_SLOT_F], to[O_SLOT_F], N_SLOT_F)
-                f32_at(to[O_MEMORY], to[O_N_MEMORY])[:] = f32_at(of[O_MEMORY], to[O_N_MEMORY])
-                f32_at(to[O_DRY], 2 * to[O_LATENCY])[:] = f32_at(of[O_DRY], 2 * to[O_LATENCY])
+                _copy_bytes(of[O_STATE], to[O_STATE], 8 * to[O_N_STATE])
+                _copy_bytes(of[O_SLOT_I], to[O_SLOT_I], 8 * N_SLOT_I)
+                _copy_bytes(of[O_SLOT_F], to[O_SLOT_F], 8 * N_SLOT_F)
+                _copy_bytes(of[O_MEMORY], to[O_MEMORY], 4 * to[O_N_MEMORY])
+                _copy_bytes(of[O_DRY], to[O_DRY], 4 * 2 * to[O_LATENCY])
 
 
 @fast_kernel

@@ -194,7 +194,8 @@ def _reset_slice(op: I64, slot_i: I64) -> None:
     stop = min(n_memory, start + RESET_CELLS)
     memory = f32_at(op[O_MEMORY], n_memory)
     image = f32_at(op[O_MEMORY_IMAGE], n_memory)
-    memory[start:stop] = image[start:stop]
+    for i in range(start, stop):
+        memory[i] = image[i]
     slot_i[I_RESET_AT] = stop
     if stop == n_memory:
         f64_at(op[O_STATE], op[O_N_STATE])[:] = f64_at(op[O_STATE_IMAGE], op[O_N_STATE])
