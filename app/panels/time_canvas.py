@@ -180,6 +180,13 @@ class TimeCanvas(QWidget):
         self._following = self.view.shows(self.position_s)
         self._changed()
 
+    def show_stretch(self, start_s: float, span_s: float) -> None:
+        """Go to the stretch that another view of the song goes to."""
+        if self.view.goal != (start_s, span_s):
+            self.view.show(start_s, span_s)
+            self._following = self.view.shows(self.position_s)
+            self._changed()
+
     def scroll_to(self, start_s: float) -> None:
         """Show as much of the song from another start."""
         self.view.scroll_to(start_s)

@@ -13,11 +13,13 @@ from app.edits import Edits
 from app.loop_state import LoopState
 from app.mixer_state import MixerState
 from app.panels.mixer import MasterStrip
+from app.panels.song_figures import SongFigures
 from app.theme import font, icon, tokens
 from app.tick import Tick
 
 BAR_HEIGHT_PX = 64
-_NAMED_FROM_PX = 1100
+_NAMED_FROM_PX = 1340
+_FIGURES_FROM_PX = 1100
 
 
 def clock_text(seconds: float, *, tenths: bool = False) -> str:
@@ -68,6 +70,7 @@ class TransportBar(QWidget):
         self.position = PositionLabel()
         self.title = LineLabel(font(look.text_title_px, 600), look.text)
         self.artist = LineLabel(font(look.text_small_px), look.dim)
+        self.figures = SongFigures()
         self.master = MasterStrip(mixer, edits)
         self.light = EngineLight()
         self._lay_out()
@@ -95,9 +98,10 @@ class TransportBar(QWidget):
             self._show(tick)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave our own name out where the song's would not fit."""
+        """Leave our own name out, then the figures, where the song's name would not fit."""
         super().resizeEvent(event)
         self.name.setVisible(self.width() >= _NAMED_FROM_PX)
+        self._show_figures()
 
     def _lay_out(self) -> None:
         song = QVBoxLayout()
@@ -117,6 +121,7 @@ class TransportBar(QWidget):
         whole.addLayout(buttons)
         whole.addWidget(self.position)
         whole.addLayout(song, 1)
+        whole.addWidget(self.figures, 0, Qt.AlignmentFlag.AlignVCenter)
         whole.addWidget(self.master, 0, Qt.AlignmentFlag.AlignVCenter)
         whole.addWidget(self.light)
 
@@ -133,12 +138,16 @@ class TransportBar(QWidget):
         for button in (self.to_start, self.play):
             button.setEnabled(loaded)
         self.loop.setEnabled(tick.duration_s is not None)
+        self._show_figures()
         self.play.show_icon("pause" if tick.playing else "play")
         self.play.setAccessibleName(self.tr("Pause") if tick.playing else self.tr("Play"))
         self.play.setToolTip(self.tr("Pause (Space)") if tick.playing else self.tr("Play (Space)"))
         self.title.set_line(tick.title)
         rate = self.tr("{} kHz").format(f"{tick.song_rate_hz / 1000:g}") if tick.song_rate_hz else ""
         self.artist.set_line("  ·  ".join(part for part in (tick.artist, rate) if part))
+
+    def _show_figures(self) -> None:
+        self.figures.setVisible(self._tick.song is not None and self.width() >= _FIGURES_FROM_PX)
 
     def _follow_loop(self) -> None:
         self.loop.setChecked(self._loop.enabled)
