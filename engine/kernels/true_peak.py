@@ -25,9 +25,21 @@ _BLOCK_FRAMES = 64
 _CHUNK_FRAMES = 16_384  # 64 kB a channel, copied behind the history at a time
 
 
-def _taps() -> F32:
-    """Windowed sincs at a quarter, a half and three quarters, shape (3, N_TAPS)."""
-    t = np.arange(N_TAPS) - (N_TAPS // 2 - 1) - np.arange(1, OVERSAMPLING)[:, None] / OVERSAMPLING
+def taps_between(oversampling: int = OVERSAMPLING) -> F32:
+    """Windowed sincs that find the points between two samples.
+
+    Parameters
+    ----------
+    oversampling : int, >= 2
+        Points a sample, itself included.
+
+    Returns
+    -------
+    float32 array, shape (oversampling - 1, N_TAPS)
+        Row j weighs N_TAPS neighbours, oldest first, to the point that lies (j + 1) / oversampling of the
+        way from neighbour N_TAPS / 2 - 1 to the next.
+    """
+    t = np.arange(N_TAPS) - (N_TAPS // 2 - 1) - np.arange(1, oversampling)[:, None] / oversampling
     rows = np.sinc(t) * np.i0(_BETA * np.sqrt(np.maximum(0.0, 1.0 - (2.0 * t / N_TAPS) ** 2)))
     return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
 
@@ -84,7 +96,7 @@ class TruePeakMeter:
     def __init__(self, channels: int = 2) -> None:
         if not 1 <= channels <= 64:
             raise ParameterError(f"{channels} channels is outside 1..64")
-        self._taps = _taps()
+        self._taps = taps_between()
         # A little more than the exact bound, for sums in another order.
         self._bound = 1.001 * float(np.abs(self._taps).sum(axis=1).max())
         self._chunk = np.zeros((channels, N_TAPS - 1 + _CHUNK_FRAMES), np.float32)

@@ -4,17 +4,35 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.errors import ParameterError, name_hint
-from engine.realtime.effects import delay, doubler, equaliser, high_pass, pitch_correction, reverb, saturator
+from engine.realtime.effects import (
+    compressor,
+    de_esser,
+    delay,
+    doubler,
+    equaliser,
+    gate,
+    high_pass,
+    limiter_ahead,
+    pitch_correction,
+    reverb,
+    saturator,
+    trim,
+)
 from engine.realtime.effects.kind import EffectKind
 
 _KINDS: tuple[EffectKind, ...] = (
+    trim.KIND,
     high_pass.KIND,
+    gate.KIND,
+    de_esser.KIND,
     equaliser.KIND,
+    compressor.KIND,
     saturator.KIND,
     pitch_correction.KIND,
     doubler.KIND,
     delay.KIND,
     reverb.KIND,
+    limiter_ahead.KIND,
 )
 
 KINDS: Mapping[str, EffectKind] = MappingProxyType({kind.name: kind for kind in _KINDS})

@@ -11,12 +11,13 @@ heard, nor be seen in a test. What a step leaves coarse, effects draw straight b
 import math
 from typing import Final
 
+from engine.kernels.dynamics import ROW_FRAMES
 from engine.kernels.jit import kernel
 from engine.realtime.effects.kind import Parameter
 from engine.units import F64
 
-GRID_FRAMES: Final = 16
-"""0.33 ms at 48 kHz: a full glide is 45 steps, and a filter is designed 3000 times a second at most."""
+GRID_FRAMES: Final = ROW_FRAMES
+"""16: 0.33 ms at 48 kHz: a full glide is 45 steps, and a filter is designed 3000 times a second at most."""
 GLIDE_S: Final = 0.015
 """Time constant: 90 % of the way in 35 ms."""
 _SNAP: Final = 1e-6
@@ -116,9 +117,11 @@ def follow_targets(params: F64, state: F64, at: int) -> bool:
     moved = first
     for k in range(n):
         cell = at + T_VALUES + k
-        low, high, kind = state[cell + n], state[cell + 2 * n], state[cell + 3 * n]
         value = state[cell]
         target = params[k]
+        if target == value and not first:
+            continue
+        low, high, kind = state[cell + n], state[cell + 2 * n], state[cell + 3 * n]
         if not low <= target <= high:
             target = low if target < low else high if target > high else value
         if first:
