@@ -34,14 +34,14 @@ from engine.units import F32, F64
 P_VOICES: Final = 0
 P_DELAY: Final = 1
 P_DETUNE: Final = 2
-P_RATE: Final = 3
+P_WANDER: Final = 3
 P_WIDTH: Final = 4
 
 _PARAMETERS: Final = (
     Parameter("voices", 0.0, 1.0, 0.0, "choice", "How many voices join in", ("2", "4")),
     Parameter("delay_ms", 8.0, 50.0, 22.0, "log", "How late they are"),
     Parameter("detune_cents", 0.0, 30.0, 8.0, "linear", "How far they stray from the pitch"),
-    Parameter("rate_hz", 0.05, 3.0, 0.35, "log", "How fast they wander"),
+    Parameter("wander_hz", 0.05, 3.0, 0.35, "log", "How fast they wander"),
     Parameter("width", 0.0, 1.0, 0.9, "linear", "How far apart they stand"),
 )
 
@@ -144,9 +144,9 @@ def _aim(params: F64, rate_hz: float, state: F64, turns: F32) -> None:
     rotors = state[_S_ROTORS : _S_ROTORS + 8]
     late = values[P_DELAY] * 1e-3 * rate_hz
     if moved:
-        _set_turns(rotors, values[P_RATE], rate_hz)
+        _set_turns(rotors, values[P_WANDER], rate_hz)
         slope = 2.0 ** (values[P_DETUNE] / 1200.0) - 1.0
-        state[_S_DEPTH] = slope * rate_hz / (2.0 * math.pi * values[P_RATE] * _STEEPEST)
+        state[_S_DEPTH] = slope * rate_hz / (2.0 * math.pi * values[P_WANDER] * _STEEPEST)
     _aim_levels(values, state, is_first)
     _turn(rotors)
     furthest = _FASTEST * GRID_FRAMES
@@ -207,7 +207,7 @@ def process_doubler(audio: F32, rate_hz: float, params: F64, state: F64, memory:
         Both channels are heard together: a double stands where `width` puts it.
     rate_hz : float
     params : float64 array, shape (N_EFFECT_PARAMS,)
-        voices, delay_ms, detune_cents, rate_hz, width.
+        voices, delay_ms, detune_cents, wander_hz, width.
     state, memory : float64 and float32 arrays, shapes (n_state,) and (n_memory,)
 
     Notes

@@ -65,8 +65,9 @@ _N_STATE: Final = _S_POSITION + 1
 _ROW_FRAMES: Final = PIECE_FRAMES + GRID_FRAMES
 _N_ROWS: Final = 6
 _M_ROWS: Final = N_CELLS
-_M_COUNT: Final = _M_ROWS + _N_ROWS * _ROW_FRAMES  # 1, 2, .. 16
-_N_MEMORY: Final = _M_COUNT + GRID_FRAMES
+_M_COUNT: Final = _M_ROWS + _N_ROWS * _ROW_FRAMES  # 1, 2, .. 32: a step, from any frame of it on
+_N_COUNT: Final = 2 * GRID_FRAMES
+_N_MEMORY: Final = _M_COUNT + _N_COUNT
 
 _BLOCKER_HZ: Final = 5.0
 _SILENCE: Final = 1e-12
@@ -157,19 +158,19 @@ def _aim(params: F64, state: F64) -> None:
 def _draw_lines(params: F64, state: F64, count: F32, rows: F32, n: int) -> bool:
     """Drive, bias and output gain frame by frame into three rows; whether there is no bias at all."""
     lines = state[_S_LINES : _S_LINES + 6]
-    low = load8(count, 0)
-    high = load8(count, 8)
     is_even = True
     i = 0
     while i < n:
         phase = int(state[_S_TARGETS + T_PHASE])
         if phase == 0:
             _aim(params, state)
+        low = load8(count, phase)
+        high = load8(count, phase + 8)
         for r in range(3):
-            slope = np.float32((lines[2 * r + 1] - lines[2 * r]) / GRID_FRAMES)
-            start = splat8(np.float32(lines[2 * r]) + slope * np.float32(phase))
-            store8(rows[r], i, start + splat8(slope) * low)
-            store8(rows[r], i + 8, start + splat8(slope) * high)
+            slope = splat8(np.float32((lines[2 * r + 1] - lines[2 * r]) / GRID_FRAMES))
+            start = splat8(np.float32(lines[2 * r]))
+            store8(rows[r], i, start + slope * low)
+            store8(rows[r], i + 8, start + slope * high)
         is_even = is_even and lines[2] == 0.0 and lines[3] == 0.0
         i += to_grid_point(state, _S_TARGETS, n - i)
     return is_even
@@ -186,7 +187,7 @@ def prepare_saturator(rate_hz: float, state: F64, memory: F32) -> None:
     """
     prepare_oversampling(memory[:N_CELLS])
     prepare_targets(_PARAMETERS, rate_hz, state, _S_TARGETS)
-    memory[_M_COUNT:_N_MEMORY] = np.arange(1, GRID_FRAMES + 1)
+    memory[_M_COUNT:_N_MEMORY] = np.arange(1, _N_COUNT + 1)
     state[_S_KEEP] = math.exp(-2.0 * math.pi * _BLOCKER_HZ / rate_hz)
 
 
