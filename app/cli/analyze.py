@@ -20,7 +20,7 @@ EXIT_FAILED = 1
 
 @click.command(
     epilog="Examples: charon analyze song.flac; charon analyze --json *.mp3 > songs.json; "
-    "charon analyze --threads 1 stems/*/drums.wav"
+    "charon analyze --threads 1 stems/*/drums.wav; charon analyze song.flac --plot song.png"
 )
 @click.argument(
     "songs", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="SONG..."
@@ -28,18 +28,26 @@ EXIT_FAILED = 1
 @click.option(
     "--threads", type=click.IntRange(1, 64), default=None, help="Threads to share. [default: cores]"
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="PICTURE",
+    help="Draw it over time, as PNG or SVG; a folder takes a PNG of each song.",
+)
 @json_option
-def command(songs: tuple[Path, ...], threads: int | None, as_json: bool) -> int:
+def command(songs: tuple[Path, ...], threads: int | None, plot: Path | None, as_json: bool) -> int:
     """Tell tempo, key, loudness, pitch and fingerprint of songs or stems.
 
     What cannot be told is a dash with the reason beside it, in JSON null with the reason in `reasons`.
     wall_s is the time from opening the file to having everything.
     """
+    pictures = _pictures(songs, plot)
     results: list[dict[str, Any]] = []
     failed = False
     for song in songs:
         try:
-            found, wall_s = _analyse(song, threads, quiet=as_json)
+            found, wall_s = _analyse(song, threads, pictures.get(song), quiet=as_json)
         except CharonError as err:
             if len(songs) == 1:
                 raise
@@ -48,22 +56,46 @@ def command(songs: tuple[Path, ...], threads: int | None, as_json: bool) -> int:
             click.echo(f"charon: error: {line}", err=True)
             results.append({"input": song, "error": line})
             continue
-        results.append({"input": song, **found.to_dict(), "wall_s": wall_s})
+        drawn = {"plot": pictures[song]} if song in pictures else {}
+        results.append({"input": song, **found.to_dict(), **drawn, "wall_s": wall_s})
         if not as_json:
             if len(results) > 1:
                 say("")
             _show(song, found, wall_s)
+            if drawn:
+                say(f"\nplot: {pictures[song]}")
     if as_json:
         print_json({"songs": results})
     return EXIT_FAILED if failed else 0
 
 
-def _analyse(song: Path, threads: int | None, *, quiet: bool) -> "tuple[Analysis, float]":
-    from engine.services.analysis import analyse_song
+def _pictures(songs: tuple[Path, ...], plot: Path | None) -> dict[Path, Path]:
+    """Where each song's picture goes; refused before any work when it cannot be written."""
+    if plot is None:
+        return {}
+    from app.cli.analysis_plot import check_pictures, picture_paths
 
+    pictures = picture_paths(songs, plot)
+    check_pictures(pictures.values())
+    return pictures
+
+
+def _analyse(
+    song: Path, threads: int | None, picture: Path | None, *, quiet: bool
+) -> "tuple[Analysis, float]":
     start = time.perf_counter()
     with progress(song.name, 1.0, quiet=quiet) as update:
-        found = analyse_song(song, update, threads)
+        if picture is None:
+            from engine.services.analysis import analyse_song
+
+            found = analyse_song(song, update, threads)
+        else:
+            from app.cli.analysis_plot import draw_plot
+            from engine.services.curves import song_curves
+
+            curves = song_curves(song, update, threads)
+            draw_plot(song, curves, picture)
+            found = curves.analysis
     return found, time.perf_counter() - start
 
 
