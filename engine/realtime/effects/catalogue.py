@@ -24,11 +24,12 @@ _KINDS: tuple[EffectKind, ...] = (
     trim.KIND,
     high_pass.KIND,
     gate.KIND,
+    # Before anything that adds overtones or other voices, which would mislead it.
+    pitch_correction.KIND,
     de_esser.KIND,
     equaliser.KIND,
     compressor.KIND,
     saturator.KIND,
-    pitch_correction.KIND,
     doubler.KIND,
     delay.KIND,
     reverb.KIND,
