@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,8 @@ from types import FrameType
 from typing import Any, Generic, Self, TypeVar
 
 from engine.errors import BatchError, CharonError, ParameterError
+from engine.services.spawned import end_with_parent
+from engine.services.spawned import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -246,11 +247,9 @@ def crew_main(
     workshop, arguments, low_priority
         As for `Crew`.
     """
-    # Ctrl+C goes to the whole terminal group: the host decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Files that are half written are cleaned up on the way out.
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
+    end_with_parent()
     if low_priority:
         give_way()
     # One process a core already: threads inside each would only be in each other's way.
@@ -299,11 +298,3 @@ def give_way() -> None:
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     sys.exit(1)
-
-
-def _exit_with_parent() -> None:
-    """End this process when the host is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)

@@ -5,8 +5,6 @@ it dies; a song in work is resumed from what the stem store already holds.
 """
 
 import json
-import multiprocessing
-import time
 from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,9 @@ import numpy as np
 
 from engine.io.home import Home
 from engine.io.stem_store import DEFAULT_LIMIT_BYTES
+from engine.services.spawned import MAX_DEATHS, Spawned
 from engine.services.worker_channel import Channel
 from engine.services.worker_process import worker_main
-
-MAX_DEATHS = 6
-DEATH_WINDOW_S = 60.0
-"""A worker that dies more often than this will not be helped by another start."""
 
 
 class SeparationWorker:
@@ -37,43 +32,37 @@ class SeparationWorker:
 
     Attributes
     ----------
-    restarts : int
-        How often the process had to be started again.
     stems_limit_bytes : int
         Disk space for the stems of all songs, from the next song on.
     """
 
     def __init__(self, home: Home, model: str, provider: str | None = None) -> None:
-        self.restarts = 0
         self.stems_limit_bytes = DEFAULT_LIMIT_BYTES
         self.model = model
         self._home = home
         self._provider = provider
         self._job = 0
         self._request: dict[str, Any] | None = None
-        self._deaths_s: list[float] = []
         self._block = shared_memory.SharedMemory(create=True, size=Channel.n_bytes())
         self._channel: Channel | None = Channel(self._block, fresh=True)
-        self._process: Any = None
+        self._process = Spawned(worker_main, "charon-separation")
         self._playhead = np.zeros(1, np.int64)
 
     @property
     def pid(self) -> int | None:
         """Process id, or None when it is not running."""
-        return None if self._process is None else self._process.pid
+        return self._process.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often the process had to be started again."""
+        return self._process.restarts
 
     def start(self) -> None:
         """Start the process; it announces itself with a "ready" event."""
         self._channel = Channel(self._block, fresh=True)
         self._channel.playhead.publish(self._playhead)
-        context = multiprocessing.get_context("spawn")
-        self._process = context.Process(
-            target=worker_main,
-            args=(self._block.name, str(self._home.root), self.model, self._provider),
-            name="charon-separation",
-            daemon=True,
-        )
-        self._process.start()
+        self._process.start(self._block.name, str(self._home.root), self.model, self._provider)
         self._send()
 
     def separate(self, song: Path, *, only_decode: bool = False) -> None:
@@ -87,9 +76,9 @@ class SeparationWorker:
         """
         self._request = {"song": str(song), "only_decode": only_decode}
         self._job += 1
-        if self._process is None:
-            # Given up after too many deaths: a new wish is a new chance.
-            self._deaths_s.clear()
+        if self._process.pid is None:
+            # Given up after too many deaths.
+            self._process.forgive()
             self.start()
         else:
             self._send()
@@ -125,22 +114,17 @@ class SeparationWorker:
         channel = self._channel
         while channel is not None and (message := channel.events.receive()) is not None:
             events.append(json.loads(message))
-        if self._process is not None and not self._process.is_alive():
-            code = self._process.exitcode
-            self._process = None
-            events.append(self._revive(code))
+        if (exit_code := self._process.look()) is not None:
+            events.append(self._revive(exit_code))
         return [e for e in events if e.get("job", self._job) == self._job]
 
-    def _revive(self, exit_code: int | None) -> dict[str, Any]:
-        now_s = time.monotonic()
-        self._deaths_s = [t for t in self._deaths_s if now_s - t < DEATH_WINDOW_S] + [now_s]
-        if len(self._deaths_s) > MAX_DEATHS:
+    def _revive(self, exit_code: int) -> dict[str, Any]:
+        if not self._process.is_worth_a_start():
             return {
                 "event": "lost",
                 "message": f"separation failed {MAX_DEATHS} times in a minute (exit code {exit_code}): "
                 "the original plays on; choose another model, or see 'charon doctor'",
             }
-        self.restarts += 1
         self.start()
         return {
             "event": "restarted",
@@ -149,13 +133,7 @@ class SeparationWorker:
 
     def close(self) -> None:
         """End the process and free the shared block."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.join(2.0)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join()
-            self._process = None
+        self._process.close()
         # The arrays over the block must be gone before it can be unmapped.
         self._channel = None
         self._block.close()

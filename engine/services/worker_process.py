@@ -2,10 +2,6 @@
 
 import json
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -13,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import CharonError
 from engine.io.home import Home
+from engine.services.spawned import end_with_parent
 from engine.services.worker_channel import Channel
 
 if TYPE_CHECKING:
@@ -21,14 +18,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 IDLE_S = 0.01
-
-
-def _exit_with_parent() -> None:
-    """End this process when the host is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)
 
 
 class _Process:
@@ -132,8 +121,6 @@ def worker_main(block_name: str, home_root: str, model: str, provider: str | Non
     provider : str or None
         Execution provider wanted.
     """
-    # Ctrl+C goes to the whole terminal group: the host decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
+    end_with_parent()
     block = shared_memory.SharedMemory(block_name)
     _Process(Channel(block, fresh=False), Home(Path(home_root)), provider).run(model)
