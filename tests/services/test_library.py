@@ -23,6 +23,7 @@ from engine.services import library_schema
 from engine.services.library import Library, library_file
 from engine.services.library_records import AnalysisRecord, FileState, SongRecord
 from engine.services.library_scan import ScanReport, scan_folders
+from engine.services.library_sounds import all_moments, song_moments, song_sounds
 from engine.services.song_similarity import similar_songs, standardise
 from tests.services.conftest import REPOSITORY, environment, noise, write_song
 
@@ -228,6 +229,19 @@ def test_cancelling_keeps_what_is_finished_and_ends_the_processes(library: Libra
     assert scan(library, music).analysed == 3
 
 
+def test_a_scan_gives_way_to_music(library: Library, music: Path):
+    priorities: set[int] = set()
+
+    def look(_now) -> None:
+        priorities.update(process.nice() for process in psutil.Process().children())
+
+    before = psutil.Process().nice()
+    scan(library, music, analyser=SLOW, progress=look)
+    lower = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else before + 10
+    assert lower in priorities
+    assert psutil.Process().nice() == before
+
+
 def test_kill_9_in_mid_scan_and_resume(tmp_path: Path):
     folder = tmp_path / "many"
     folder.mkdir()
@@ -350,11 +364,11 @@ def test_a_song_is_found_in_many_ways_and_only_when_it_is_one(library: Library):
 
 def test_what_is_removed_takes_everything_of_it_along(library: Library):
     song_id = put(library, 1)
-    library.put_analysis(song_id, analysis(1, source="drums"))
-    library.put_segments(song_id, "drums", [(0.0, 1.0), (1.0, 2.0)], np.ones((2, 8), np.float32))
+    moments = np.arange(16, dtype=np.float32).reshape(2, 8)
+    library.put_analysis(song_id, replace(analysis(1, source="drums"), moments=moments))
     assert library.tags(song_id)["album"] == "Übermut"
     assert library.measures(song_id) == {"i": 1, "beats_s": [0.5]}
-    assert library.segments("drums")[0] == [(song_id, 0.0, 1.0), (song_id, 1.0, 2.0)]
+    assert np.array_equal(song_moments(library, song_id, "drums"), moments)
     library.remove(song_id)
     with contextlib.closing(sqlite3.connect(library.file)) as db:
         for table in ("songs", "paths", "tags", "analyses", "segments"):
@@ -365,10 +379,11 @@ def test_what_is_removed_takes_everything_of_it_along(library: Library):
 
 def test_a_new_analysis_takes_the_segments_of_the_old_one_along(library: Library):
     song_id = put(library, 1)
-    library.put_segments(song_id, "song", [(0.0, 1.0)], np.ones((1, 8), np.float32))
-    assert library.segments()[1].shape == (1, 8)
+    library.put_analysis(song_id, replace(analysis(1), moments=np.ones((3, 8), np.float32)))
+    assert song_moments(library, song_id).shape == (3, 8)
     library.put_analysis(song_id, analysis(2))
-    assert library.segments()[0] == []
+    assert song_moments(library, song_id).shape[0] == 0
+    assert list(all_moments(library)) == []
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
@@ -381,7 +396,9 @@ def test_no_number_that_is_none_gets_in(library: Library, bad: float):
     with pytest.raises(ParameterError):
         replace(analysis(1), measures={"nested": [{"x": bad}]})
     with pytest.raises(ParameterError):
-        library.put_segments(song_id, "song", [(0.0, 1.0)], np.full((1, 3), bad, np.float32))
+        replace(analysis(1), moments=np.full((1, 3), bad, np.float32))
+    with pytest.raises(ParameterError):
+        replace(analysis(1), portrait=np.full(3, bad, np.float32))
 
 
 def test_an_analyser_that_gives_nan_fails_its_file_only(library: Library, music: Path):
@@ -390,7 +407,7 @@ def test_an_analyser_that_gives_nan_fails_its_file_only(library: Library, music:
     report = scan(library, music, analyser=NOT_A_NUMBER)
     assert {path.name for path, _ in report.failed} == {"nan.wav", "infinite.wav"}
     assert report.added == 5
-    assert np.all(np.isfinite(library.fingerprints()[1]))
+    assert np.all(np.isfinite(song_sounds(library).fingerprints))
 
 
 def test_odd_sounds_are_numbers_in_the_data_base(library: Library, tmp_path: Path):
@@ -411,7 +428,8 @@ def test_odd_sounds_are_numbers_in_the_data_base(library: Library, tmp_path: Pat
     report = scan_folders(library, [folder], processes=2)  # by the real analysis
     assert report.added + len(report.failed) == len(sounds)
     assert all(reason for _, reason in report.failed)
-    ids, points = library.fingerprints()
+    sounds = song_sounds(library)
+    ids, points = sounds.song_ids, sounds.fingerprints
     assert points.shape == (report.added, 25)
     assert np.all(np.isfinite(points))
     for song_id in ids.tolist():
