@@ -15,11 +15,10 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard
+from engine.inference.denoise import denoiser_delay_frames
 from engine.inference.native_library import open_library, pointer
 from engine.units import F32
 
-_N_AHEAD = 2
-"""Hops that the network looks ahead."""
 NO_LIMIT_DB = 100.0
 _FUNCTIONS = {
     "df_create": (ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p)),
@@ -45,8 +44,7 @@ class DeepFilterNet:
     def __init__(self, card: ModelCard, weights: Path, library: Path, limit_db: float = NO_LIMIT_DB) -> None:
         self.rate_hz = card.rate_hz
         self.hop_frames = card.segment.window_frames
-        # Windows of two hops overlap by one; the look-ahead comes on top.
-        self.latency_frames = (1 + _N_AHEAD) * self.hop_frames
+        self.latency_frames = denoiser_delay_frames(card)
         self._library = open_library(library, _FUNCTIONS)
         self._weights = weights
         self._limit_db = limit_db

@@ -12,6 +12,20 @@ from engine.errors import ModelError
 from engine.inference.cards import ModelCard
 from engine.units import F32
 
+_DELAY_HOPS = {
+    # Windows of two hops overlap by one, and the library looks one hop ahead for the pitch.
+    "rnnoise": 2,
+    # Blocks of four hops: the sums of a hop are complete when all that reach into it are in.
+    "dtln": 3,
+    # Windows of two hops, and two hops of look-ahead.
+    "deepfilternet": 3,
+}
+
+
+def denoiser_delay_frames(card: ModelCard) -> int:
+    """Frames, at the card's rate, by which a denoiser's output is late; the model need not be loaded."""
+    return _DELAY_HOPS[card.architecture] * card.segment.window_frames
+
 
 class Denoiser(Protocol):
     """One loaded denoiser, used by one thread.

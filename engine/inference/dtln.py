@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard
+from engine.inference.denoise import denoiser_delay_frames
 from engine.inference.sessions import BoundSession
 from engine.units import F32
 
@@ -36,8 +37,7 @@ class Dtln:
     def __init__(self, card: ModelCard, paths: Sequence[Path]) -> None:
         self.rate_hz = card.rate_hz
         self.hop_frames = card.segment.window_frames
-        # The sums of a hop are complete when all blocks that reach into it are in.
-        self.latency_frames = BLOCK_FRAMES - self.hop_frames
+        self.latency_frames = denoiser_delay_frames(card)
         self._spectrum, self._waveform = (BoundSession(path, "live", "CPU", threads=1) for path in paths)
         for session, shape in ((self._spectrum, (1, 1, _N_BINS)), (self._waveform, (1, 1, BLOCK_FRAMES))):
             shapes = [array.shape for array in (*session.inputs, *session.outputs)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard
+from engine.inference.denoise import denoiser_delay_frames
 from engine.inference.native_library import open_library, pointer
 from engine.units import F32
 
@@ -45,8 +46,7 @@ class RNNoise:
     def __init__(self, card: ModelCard, path: Path) -> None:
         self.rate_hz = card.rate_hz
         self.hop_frames = card.segment.window_frames
-        # Windows of two hops overlap by one, and the library looks one hop ahead for the pitch.
-        self.latency_frames = 2 * self.hop_frames
+        self.latency_frames = denoiser_delay_frames(card)
         self.voice_probability = 0.0
         self._library = open_library(path, _FUNCTIONS)
         if self._library.rnnoise_get_frame_size() != self.hop_frames:
