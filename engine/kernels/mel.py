@@ -283,11 +283,25 @@ class MelSpectrum:
             as just that far below. Late by half a window, as its reference has it, so that a value
             stands at the frame where the rise is heard rather than where a window first touches it.
         """
-        levels = self.levels_db(x)
+        return self.rises_db(self.levels_db(x))
+
+    def rises_db(self, levels: F32) -> F32:
+        """The onset strength of levels that are known already.
+
+        Parameters
+        ----------
+        levels : float32 array, shape (channels, rows, n_bands), dB
+            From `levels_db`.
+
+        Returns
+        -------
+        float32 array, shape (channels, rows), in dB, >= 0
+            As `onset_strength`.
+        """
         n = levels.shape[1]
-        out = np.empty((x.shape[0], n), np.float32)
+        out = np.empty((levels.shape[0], n), np.float32)
         shift = 1 + self.n_fft // (2 * self.hop_frames)
-        for channel in range(x.shape[0]):
+        for channel in range(levels.shape[0]):
             floor = float(levels[channel].max()) - RANGE_DB
             run_rows(_rise_rows, n, levels[channel], floor, shift, out[channel], threads=self._pool)
         return out

@@ -7,7 +7,7 @@ words in `Analysis.reasons`; no number is ever NaN or infinite.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,9 +23,10 @@ from engine.kernels.true_peak import TruePeakMeter
 from engine.services.fingerprint import Fingerprint, fingerprint_of, sounding, voiced
 from engine.services.listening import Heard, Listener
 from engine.services.mono_rows import ROWS_PER_S
+from engine.services.portrait import Portrait, portrait_of
 from engine.units import MIN_DB
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """Raised when any number here changes its meaning: what was stored under another is analysed again."""
 
 BLOCK_FRAMES = 65_536
@@ -81,6 +82,8 @@ class Analysis:
     fingerprint : Fingerprint
     reasons : dict of str to str
         Why a field is None.
+    portrait : Portrait or None
+        What it is compared by; no part of `to_dict`, so that None comes back from there.
     """
 
     version: int
@@ -103,10 +106,12 @@ class Analysis:
     notes: tuple[float, ...]
     fingerprint: Fingerprint
     reasons: dict[str, str]
+    portrait: Portrait | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON: numbers (finite), texts, None, lists and dicts of them."""
-        plain = asdict(self)
+        plain = asdict(replace(self, portrait=None))
+        del plain["portrait"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @staticmethod
@@ -127,7 +132,7 @@ class Analysis:
         ParameterError
             A field is missing, or there is one that nobody knows.
         """
-        names = {field.name for field in fields(Analysis)}
+        names = {field.name for field in fields(Analysis)} - {"portrait"}
         parts = {field.name for field in fields(Fingerprint)}
         fingerprint = values.get("fingerprint")
         if set(values) != names or not isinstance(fingerprint, Mapping):
@@ -257,6 +262,7 @@ def describe(heard: Heard, rate_hz: int, channels: int, duration_s: float, true_
         notes=tuple(note_shares(mono.chroma[heard_rows]).tolist()),
         fingerprint=fingerprint_of(heard),
         reasons=reasons,
+        portrait=portrait_of(mono),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from engine.errors import LibraryError, ParameterError
+from engine.errors import LibraryError
 from engine.io.home import Home
 from engine.services.library_listing import SONGS, SONGS_FROM, casefold, escaped, listing
 from engine.services.library_records import (
@@ -30,7 +30,7 @@ from engine.services.library_records import (
 )
 from engine.services.library_rows import id_of, point, put_analysis
 from engine.services.library_schema import errors_in_words, open_database, transaction
-from engine.units import F32, I64
+from engine.units import I64
 
 LIBRARY_FILE = "library.db"
 
@@ -386,76 +386,6 @@ class Library:
         """
         rows = self._rows("SELECT measures FROM analyses WHERE song_id = ? AND source = ?", (song_id, source))
         return json.loads(rows[0][0]) if rows else {}
-
-    def fingerprints(self, source: str = WHOLE_SONG) -> tuple[I64, F32]:
-        """All fingerprints of the newest version that there is.
-
-        Parameters
-        ----------
-        source : str
-            WHOLE_SONG or a stem.
-
-        Returns
-        -------
-        tuple of int64 array, shape (songs,), and float32 array, shape (songs, dimensions)
-            Numbers of songs, rising, and their fingerprints; both empty when there is none.
-        """
-        rows = self._rows(
-            "SELECT song_id, fingerprint FROM analyses WHERE source = ?1 AND version = "
-            "(SELECT max(version) FROM analyses WHERE source = ?1) ORDER BY song_id",
-            (source,),
-        )
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        points = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(len(rows), -1)
-        return np.array([row[0] for row in rows], np.int64), points.astype(np.float32)
-
-    def put_segments(self, song_id: int, source: str, spans_s: Sequence[tuple[float, float]], x: F32) -> None:
-        """Replace the segments of a song or stem that has been analysed.
-
-        Parameters
-        ----------
-        song_id : int
-        source : str
-            WHOLE_SONG or a stem.
-        spans_s : sequence of (float, float)
-            Start and stop of each.
-        x : float32 array, shape (segments, dimensions)
-            Their features, finite.
-        """
-        if x.ndim != 2 or x.shape[0] != len(spans_s) or not np.all(np.isfinite(x)):
-            raise ParameterError(
-                f"{len(spans_s)} segments need as many rows of finite numbers, not {x.shape}"
-            )
-        rows = [
-            (song_id, source, start_s, stop_s, features.astype("<f4").tobytes())
-            for (start_s, stop_s), features in zip(spans_s, x, strict=True)
-        ]
-        with self._write() as db:
-            db.execute("DELETE FROM segments WHERE song_id = ? AND source = ?", (song_id, source))
-            db.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?)", rows)
-
-    def segments(self, source: str = WHOLE_SONG) -> tuple[list[tuple[int, float, float]], F32]:
-        """All segments of all songs, by song and time.
-
-        Parameters
-        ----------
-        source : str
-            WHOLE_SONG or a stem.
-
-        Returns
-        -------
-        tuple of list of (song number, start in s, stop in s), and float32 array, shape (segments, dimensions)
-        """
-        rows = self._rows(
-            "SELECT song_id, start_s, stop_s, features FROM segments WHERE source = ? "
-            "ORDER BY song_id, start_s, stop_s",
-            (source,),
-        )
-        if not rows:
-            return [], np.empty((0, 0), np.float32)
-        points = np.frombuffer(b"".join(row[3] for row in rows), "<f4").reshape(len(rows), -1)
-        return [(row[0], row[1], row[2]) for row in rows], points.astype(np.float32)
 
     def remove(self, song_id: int) -> None:
         """Take a song out of the library, with all that is known of it; its files stay.

@@ -132,6 +132,7 @@ def _listen(path: Path, digest: str, analyse: Any, version: int) -> "tuple[SongR
         channels=int(heard.channels),
         tags=tags,
     )
+    portrait = heard.portrait
     analysis = AnalysisRecord(
         version=version,
         tempo_bpm=heard.tempo_bpm,
@@ -139,6 +140,8 @@ def _listen(path: Path, digest: str, analyse: Any, version: int) -> "tuple[SongR
         lufs=heard.lufs,
         fingerprint=heard.fingerprint.to_array(),
         measures=heard.to_dict(),
+        portrait=None if portrait is None else portrait.whole,
+        moments=None if portrait is None else portrait.moments,
     )
     return song, analysis
 

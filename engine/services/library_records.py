@@ -82,6 +82,10 @@ class AnalysisRecord:
         Everything that was measured; finite numbers, text, None, lists and mappings of these.
     source : str
         WHOLE_SONG or the name of a stem.
+    portrait : float32 array, shape (n,), or None
+        Finite; see `engine.services.portrait`.
+    moments : float32 array, shape (moments, n), or None
+        Finite; what its segments are made of.
 
     Raises
     ------
@@ -96,6 +100,8 @@ class AnalysisRecord:
     fingerprint: F32
     measures: Mapping[str, Any]
     source: str = WHOLE_SONG
+    portrait: F32 | None = None
+    moments: F32 | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("tempo", self.tempo_bpm), ("loudness", self.lufs)):
@@ -103,6 +109,9 @@ class AnalysisRecord:
                 raise ParameterError(f"the {name} of a song is {value}; it must be a finite number or None")
         if self.fingerprint.ndim != 1 or not np.all(np.isfinite(self.fingerprint)):
             raise ParameterError(f"a fingerprint is a row of finite numbers, not {self.fingerprint}")
+        for name, x, ndim in (("portrait", self.portrait, 1), ("moments", self.moments, 2)):
+            if x is not None and (x.ndim != ndim or not x.size or not np.all(np.isfinite(x))):
+                raise ParameterError(f"the {name} of a song must be finite numbers, not {x}")
         try:
             json.dumps(self.measures, allow_nan=False)
         except (TypeError, ValueError) as err:

@@ -9,7 +9,11 @@ import os
 import sqlite3
 from pathlib import Path
 
+import numpy as np
+
 from engine.services.library_records import AnalysisRecord, FileState
+
+_HALF_FLOAT = 65_504.0
 
 
 def id_of(db: sqlite3.Connection, content_hash: str) -> int | None:
@@ -23,8 +27,9 @@ def put_analysis(db: sqlite3.Connection, song_id: int | None, analysis: Analysis
     # Not an upsert: segments belong to the analysis that is replaced, and go with it.
     db.execute("DELETE FROM analyses WHERE song_id = ? AND source = ?", (song_id, analysis.source))
     db.execute(
-        "INSERT INTO analyses (song_id, source, version, tempo_bpm, key, lufs, fingerprint, measures) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO analyses "
+        "(song_id, source, version, tempo_bpm, key, lufs, fingerprint, measures, portrait) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             song_id,
             analysis.source,
@@ -34,8 +39,16 @@ def put_analysis(db: sqlite3.Connection, song_id: int | None, analysis: Analysis
             analysis.lufs,
             analysis.fingerprint.astype("<f4").tobytes(),
             json.dumps(analysis.measures, allow_nan=False),
+            None if analysis.portrait is None else analysis.portrait.astype("<f4").tobytes(),
         ),
     )
+    if analysis.moments is not None:
+        # Half floats: a difference of 1 is what two songs differ by, and 0.001 is kept of it.
+        limited = np.clip(analysis.moments, -_HALF_FLOAT, _HALF_FLOAT)
+        db.execute(
+            "INSERT INTO segments (song_id, source, dimensions, moments) VALUES (?, ?, ?, ?)",
+            (song_id, analysis.source, limited.shape[1], limited.astype("<f2").tobytes()),
+        )
 
 
 def point(db: sqlite3.Connection, path: Path, state: FileState, song_id: int | None) -> None:

@@ -81,6 +81,22 @@ MIGRATIONS = (
         finished_s REAL
     ) WITHOUT ROWID;
     """,
+    # 3: a portrait with every analysis, and the moments of a song or stem in one piece, from which segments
+    # of any length are made: a row a segment was slow to write and tied them to one length. The old
+    # table was never filled.
+    """
+    ALTER TABLE analyses ADD COLUMN portrait BLOB CHECK (length(portrait) > 0 AND length(portrait) % 4 = 0);
+    DROP TABLE segments;
+    CREATE TABLE segments (
+        song_id INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        dimensions INTEGER NOT NULL CHECK (dimensions > 0),
+        moments BLOB NOT NULL
+            CHECK (length(moments) > 0 AND length(moments) % (2 * dimensions) = 0),
+        PRIMARY KEY (song_id, source),
+        FOREIGN KEY (song_id, source) REFERENCES analyses (song_id, source) ON DELETE CASCADE
+    );
+    """,
 )
 """Script n brings a data base of version n to version n + 1; scripts are added, never changed."""
 

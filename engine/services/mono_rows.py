@@ -31,6 +31,11 @@ STRETCH_ROWS = 2048
 """48 s. Magnitudes, two medians and two masks of 1025 bins: 42 MB."""
 CONTEXT_ROWS = 72
 """1.67 s on both sides: half the longest constant-Q window and its filters need 0.9 s."""
+MOMENT_ROWS = 8
+"""0.19 s, the finest that segments are told apart by; STRETCH_ROWS is a multiple of it."""
+N_MOMENT_BANDS = 32
+"""Four mel bands each: 38 numbers a second are kept of what 5,500 were."""
+_MEL_BANDS = 128
 _SPECTRA_CONTEXT_ROWS = 16  # of them: the median over time reaches 15 rows
 
 
@@ -53,6 +58,8 @@ class MonoHeard:
         Sums of squared magnitudes of the harmonic part and of everything.
     tuning : float
         -0.5 to 0.5 bins of a third of a semitone from A = 440 Hz, weighed by the stretches' energies.
+    moment_power : float32 array, shape (ceil(n / MOMENT_ROWS), N_MOMENT_BANDS)
+        Mean power in bands of equal width in mel over every MOMENT_ROWS rows (the last may be fewer).
     """
 
     onset: F32
@@ -66,6 +73,7 @@ class MonoHeard:
     harmonic_energy: float
     energy: float
     tuning: float
+    moment_power: F32
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class _Stretch:
     harmonic_energy: float
     energy: float
     tuning: float
+    moment_power: F32
 
 
 class MonoRows:
@@ -91,7 +100,7 @@ class MonoRows:
     def __init__(self, threads: int | None = None) -> None:
         self._pool = RowPool(threads)
         self._spectra = FrameSpectra(N_FFT, HOP_FRAMES, threads)
-        self._mel = MelSpectrum(RATE_HZ, 128, N_FFT, HOP_FRAMES, threads)
+        self._mel = MelSpectrum(RATE_HZ, _MEL_BANDS, N_FFT, HOP_FRAMES, threads)
         self._chroma = ChromaCqt(RATE_HZ, HOP_FRAMES, threads)
         self._yin = Yin(RATE_HZ, frame_frames=N_FFT, hop_frames=HOP_FRAMES, threads=threads)
         self._held = np.zeros((STRETCH_ROWS + 2 * CONTEXT_ROWS) * HOP_FRAMES, np.float32)
@@ -138,6 +147,7 @@ class MonoRows:
             harmonic_energy=sum(stretch.harmonic_energy for stretch in stretches),
             energy=float(energies.sum()),
             tuning=float(np.angle(mean)) / (2.0 * np.pi),
+            moment_power=np.concatenate([stretch.moment_power for stretch in stretches]),
         )
 
     def close(self) -> None:
@@ -160,7 +170,8 @@ class MonoRows:
         near = max(0, self._before - _SPECTRA_CONTEXT_ROWS)
         heard = x[near * HOP_FRAMES : (rows.stop + _SPECTRA_CONTEXT_ROWS) * HOP_FRAMES]
         inner = slice(rows.start - near, rows.stop - near)
-        onset = self._mel.onset_strength(heard[None])[0, inner]
+        levels = self._mel.levels_db(heard[None])
+        onset = self._mel.rises_db(levels)[0, inner]
         track = self._yin.track(heard[None])
         level = rms(heard[None], N_FFT, HOP_FRAMES, self._pool)[0, inner]
         magnitudes = self._spectra.magnitudes(heard, 1 + heard.size // HOP_FRAMES, -N_FFT // 2)
@@ -174,7 +185,17 @@ class MonoRows:
                 track.f0_hz[0, inner], track.aperiodicity[0, inner],
             ]
         )  # fmt: skip
-        self._stretches.append(_Stretch(columns, chroma, _energy(harmonic), _energy(inside), tuning))
+        energies = _energy(harmonic), _energy(inside)
+        self._stretches.append(_Stretch(columns, chroma, *energies, tuning, _moments(levels[0, inner])))
+
+
+def _moments(levels: F32) -> F32:
+    """Mean power of every MOMENT_ROWS rows of mel levels in dB, four bands together."""
+    bands = levels.reshape(levels.shape[0], N_MOMENT_BANDS, -1)
+    power = (10.0 ** (bands * np.float32(0.1))).mean(axis=2)
+    starts = np.arange(0, levels.shape[0], MOMENT_ROWS)
+    rows = np.diff(starts, append=levels.shape[0])
+    return (np.add.reduceat(power, starts, axis=0) / rows[:, None]).astype(np.float32)
 
 
 def _energy(magnitudes: F32) -> float:

@@ -34,6 +34,7 @@ class Heard:
     key: str | None
     lufs: float | None
     fingerprint: Print
+    portrait: None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {"tempo_bpm": self.tempo_bpm, "fingerprint": self.fingerprint.numbers.tolist()}

@@ -388,7 +388,6 @@ def test_a_new_analysis_takes_the_segments_of_the_old_one_along(library: Library
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_no_number_that_is_none_gets_in(library: Library, bad: float):
-    song_id = put(library, 1)
     with pytest.raises(ParameterError):
         replace(analysis(1), tempo_bpm=bad)
     with pytest.raises(ParameterError):
