@@ -2,16 +2,19 @@
 
 import math
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 from app.cli.console import json_option, print_json, progress, say, warn
 from app.paths import built_in_presets, user_presets
-from engine.errors import DeviceError
+from engine.errors import DeviceError, EncodeError
 from engine.io.device import StreamRequest, find_output, portaudio_opener
 from engine.services.live_mic import MicChoice
 from engine.services.live_session import LiveSession
+from engine.services.recorder import TakeRequest
+from engine.services.take import KINDS
 from engine.services.vocal_preset import PresetShelf, VocalPreset
 from engine.units import MIN_DB
 
@@ -30,6 +33,17 @@ GONE_TIMEOUT_S = 10.0
 @click.option("--seconds", type=click.FloatRange(min=0.0, min_open=True), help="Stop after this long.")
 @click.option("--rate", "rate_hz", type=click.IntRange(8000, 384_000), help="Rate of the device, Hz.")
 @click.option("--block", "block_frames", type=click.IntRange(16, 8192), help="Frames a callback.")
+@click.option(
+    "--record", "record_path", type=click.Path(path_type=Path), help="Record into files of this name."
+)
+@click.option(
+    "--record-kind",
+    type=click.Choice(["dry", "wet", "both"]),
+    default="both",
+    show_default=True,
+    help="The mic before the effects, behind them, or both.",
+)
+@click.option("--measure-latency", is_flag=True, help="First time a chirp through a loop.")
 @click.option("--open-air", is_flag=True, help="Allow a built-in mic on built-in speakers.")
 @json_option
 def command(
@@ -41,6 +55,9 @@ def command(
     seconds: float | None,
     rate_hz: int | None,
     block_frames: int | None,
+    record_path: Path | None,
+    record_kind: Literal["dry", "wet", "both"],
+    measure_latency: bool,
     open_air: bool,
     as_json: bool,
 ) -> None:
@@ -52,9 +69,14 @@ def command(
     with LiveSession(portaudio_opener(request), choice, gain_db=gain_db, on_notice=warn) as session:
         if preset is not None:
             session.mic.set_chain(preset.slots)
+        if measure_latency:
+            session.mic.measure_latency()
+        if record_path is not None:
+            session.mic.record(_take_request(record_path, record_kind))
         if not as_json:
             say(_opening_line(session, preset))
         played_s = _watch(session, seconds, quiet=as_json)
+        session.mic.stop_recording()
         result = describe(session, played_s)
     if as_json:
         print_json(result)
@@ -63,10 +85,17 @@ def command(
         f"live for {played_s:.1f} s, {result['xruns']} xruns, worst callback "
         f"{result['worst_callback_ms']:.2f} ms"
     )
+    for path in result["recording"]:
+        say(f"recorded {path}")
 
 
 def _load(name: str) -> VocalPreset:
     return PresetShelf(built_in_presets(), user_presets()).load(name)
+
+
+def _take_request(path: Path, kind: Literal["dry", "wet", "both"]) -> TakeRequest:
+    name = path.stem if path.suffix.casefold() == ".wav" else path.name
+    return TakeRequest(path.parent, KINDS if kind == "both" else (kind,), name)
 
 
 def _opening_line(session: LiveSession, preset: VocalPreset | None) -> str:
@@ -93,6 +122,8 @@ def _watch(session: LiveSession, seconds: float | None, *, quiet: bool) -> float
                     raise DeviceError(
                         f"the audio device went away and did not come back within {GONE_TIMEOUT_S:.0f} s"
                     )
+                if (recorder := session.mic.recorder) is not None and recorder.failure is not None:
+                    raise EncodeError(recorder.failure)
                 if seconds is not None and played_s >= seconds:
                     return played_s
                 time.sleep(LOOK_S)
@@ -124,7 +155,7 @@ def describe(session: LiveSession, played_s: float) -> dict[str, Any]:
     """
     counters = session.memory.read_counters()
     latency = session.mic.latency()
-    stream = session.stream
+    stream, measured, recorder = session.stream, session.mic.measured, session.mic.recorder
     return {
         "seconds_played": round(played_s, 3),
         "callbacks": counters.callbacks,
@@ -139,5 +170,13 @@ def describe(session: LiveSession, played_s: float) -> dict[str, Any]:
         "input_latency_ms": 1000.0 * latency.input_s,
         "output_latency_ms": 1000.0 * latency.output_s,
         "algorithmic_latency_ms": 1000.0 * latency.algorithmic_s,
-        "roundtrip_ms": 1000.0 * latency.round_trip_s,
+        "reported_roundtrip_ms": 1000.0 * latency.round_trip_s,
+        # The chirp does not pass through the chain; the voice does.
+        "measured_roundtrip_ms": None
+        if measured is None
+        else 1000.0 * (measured.seconds + latency.insert_s + latency.chain_s),
+        "recording": [] if recorder is None else [str(path) for path in recorder.paths.values()],
+        "recorded_s": 0.0 if recorder is None else round(recorder.seconds, 3),
+        "recording_lost_frames": 0 if recorder is None else recorder.lost_frames,
+        "recording_failure": None if recorder is None else recorder.failure,
     }

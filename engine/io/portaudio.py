@@ -9,9 +9,12 @@ import atexit
 import contextlib
 import logging
 import os
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -66,14 +69,50 @@ def rescan_devices() -> None:
     Raises
     ------
     DeviceError
-        A driver never came back from closing a lost device, so PortAudio cannot be started afresh.
+        A driver never came back from closing a lost device, and PortAudio cannot be started beside it.
     """
     sd = portaudio()
-    if stuck.is_set():
-        raise DeviceError("the sound driver is stuck since its device went away: restart Charon to use it")
     with quiet_stderr():
-        sd._terminate()
-        sd._initialize()
+        if stuck.is_set():
+            _start_another_copy(sd)
+        else:
+            sd._terminate()
+            sd._initialize()
+
+
+def _start_another_copy(sd: Any) -> None:
+    """Leave the PortAudio that hangs in a driver behind, and go on with another copy of the library.
+
+    Closing a stream whose JACK server is gone, it waits ten minutes for a callback that cannot come, and it
+    cannot be ended meanwhile. Its state belongs to the loaded file, so the same file under another name is a
+    PortAudio of its own.
+    """
+    try:
+        source = _library_file(sd)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(shutil.copy(source, Path(folder, f"again-{source.name}")))
+            library = sd._ffi.dlopen(str(copy))
+        refused = library.Pa_Initialize()
+    except OSError as err:
+        raise DeviceError(
+            "the sound driver is stuck since its device went away: restart Charon to use it"
+        ) from err
+    if refused != 0:
+        raise DeviceError("the sound system does not answer: waiting for it to come back")
+    sd._lib = library
+    stuck.clear()
+    atexit.register(sd._exit_handler)
+
+
+def _library_file(sd: Any) -> Path:
+    """The file that PortAudio was loaded from."""
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        for line in maps.read_text().splitlines():
+            path = line.split(maxsplit=5)[-1]
+            if "portaudio" in Path(path).name and Path(path).exists():
+                return Path(path)
+    return Path(sd._libname)
 
 
 class CompiledStream:

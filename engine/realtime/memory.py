@@ -233,9 +233,11 @@ class EngineMemory:
             raise ParameterError(f"pan {pan} is outside -1 (left) .. 1 (right)")
         self.params[row, at.P_PAN] = pan
 
-    def set_mute(self, row: int, mute: bool) -> None:
-        """Mute of a lane."""
+    def set_mute(self, row: int, mute: bool) -> bool:
+        """Mute of a lane; returns whether it was muted before."""
+        before = bool(self.params[row, at.P_MUTE])
         self.params[row, at.P_MUTE] = float(mute)
+        return before
 
     def set_solo(self, row: int, solo: bool) -> None:
         """Solo in place of a lane."""

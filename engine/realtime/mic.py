@@ -158,9 +158,10 @@ def _tap_wet(table: I64, wet: F32, stream_frame: int, tap: F32) -> None:
     mark[0, MARK_STREAM] = stream_frame
     mark[0, MARK_SONG] = state_i[SI_SONG_FRAME] if state_i[SI_SOUNDING] != 0 else -1
     mark[0, MARK_FRAMES] = n
-    ring_push(mark_header, marks, mark)
     data = f32_at(table[T_MIC_TAP], MIC_TAP_WIDTH * TAP_RING_FRAMES)
     ring_push(header, data.reshape((TAP_RING_FRAMES, MIC_TAP_WIDTH)), tap)
+    # After its frames: who finds a mark finds all that it speaks of.
+    ring_push(mark_header, marks, mark)
 
 
 @kernel

@@ -9,7 +9,7 @@ callback.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import DeviceError
 from engine.io.device import DeviceInfo, DuplexOpener, StreamOpener, find_input
@@ -18,7 +18,10 @@ from engine.realtime.layout import MIC_ROW
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
 from engine.services.feedback_risk import refuse_feedback
+from engine.services.latency_probe import RoundTrip, measure_round_trip
 from engine.services.output import Output
+from engine.services.recorder import Recorder, TakeRequest
+from engine.services.take import TakeHead
 from engine.stream.insert import Insert
 
 INPUT_CHANNELS = 2
@@ -99,6 +102,8 @@ class LiveMic:
         self._slots: tuple[EffectSetting, ...] = ()
         self._gain_db = 0.0
         self._insert: Insert | None = None
+        self._recorder: Recorder | None = None
+        self._measured: RoundTrip | None = None
         output.before_start = self._suit_device
 
     # --- which input -------------------------------------------------------------------------------
@@ -146,6 +151,7 @@ class LiveMic:
     def _change(self, opener: StreamOpener, choice: MicChoice) -> None:
         wanted = self._with_input(opener, choice)
         before, self._choice = self._choice, choice
+        self._measured = None
         try:
             self._memory.mic.set_channel(choice.channel)
             if before is None:
@@ -203,9 +209,12 @@ class LiveMic:
 
     def _suit_device(self) -> None:
         """Between opening and starting a stream: filters belong to a rate."""
-        plan = self.plan
-        if plan is not None and plan.rate_hz != self._memory.rate_hz:
+        plan, rate_hz = self.plan, self._memory.rate_hz
+        if plan is not None and plan.rate_hz != rate_hz:
             self.set_chain(plan.slots)
+        recorder = self._recorder
+        if recorder is not None and recorder.is_running and recorder.rate_hz != rate_hz:
+            recorder.stop(f"the recording ended: the device came back at {rate_hz} Hz")
 
     @property
     def gain_db(self) -> float:
@@ -240,6 +249,50 @@ class LiveMic:
         self._insert = insert
         self._memory.mic.attach_insert(insert)
 
+    # --- recording ---------------------------------------------------------------------------------
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The recording under way, or the last one; None before the first."""
+        return self._recorder
+
+    def record(self, request: TakeRequest, song: str = "", song_rate_hz: int = 0) -> Recorder:
+        """Begin a take.
+
+        Parameters
+        ----------
+        request : TakeRequest
+        song : str
+            Path of the song beside it; empty without one.
+        song_rate_hz : int
+            Its rate; 0 without one.
+
+        Raises
+        ------
+        DeviceError
+            The mic is closed, or recorded already.
+        EncodeError, StoreError
+            The files cannot be created.
+        """
+        if self._choice is None:
+            raise DeviceError("the mic is closed: open it before recording")
+        if self._recorder is not None and self._recorder.is_running:
+            raise DeviceError("the mic is being recorded already: stop that first")
+        latency, rate_hz = self.latency(), self._memory.rate_hz
+        heard_s = latency.input_s + latency.output_s + latency.limiter_s
+        if self._measured is not None and self._measured.rate_hz == rate_hz:
+            heard_s = self._measured.seconds
+        head = TakeHead(rate_hz, round(heard_s * rate_hz), song, song_rate_hz)
+        wet_delay_frames = round((latency.insert_s + latency.chain_s) * rate_hz)
+        request = replace(request, mono_dry=self._choice.channel is not None)
+        self._recorder = Recorder(self._memory, request, head, wet_delay_frames)
+        return self._recorder
+
+    def stop_recording(self) -> None:
+        """End the take, if one is under way."""
+        if self._recorder is not None:
+            self._recorder.stop()
+
     # --- looking -----------------------------------------------------------------------------------
 
     def latency(self) -> MicLatency:
@@ -252,6 +305,36 @@ class LiveMic:
             chain_s=0.0 if plan is None else plan.latency_frames / rate_hz,
             limiter_s=LOOKAHEAD_FRAMES / rate_hz,
         )
+
+    @property
+    def measured(self) -> RoundTrip | None:
+        """The round trip of the last `measure_latency` with this mic; None before."""
+        return self._measured
+
+    def measure_latency(self) -> RoundTrip:
+        """Time chirps through a loop from an output to the mic's input; takes some three seconds.
+
+        Returns
+        -------
+        RoundTrip
+            From the mix to the mic's input: it includes the limiter, not the insert and the chain. From now
+            on takes are placed in their song by it rather than by what the driver reports.
+
+        Raises
+        ------
+        DeviceError
+            The mic is closed or being recorded, or no chirp came back.
+        """
+        if self._choice is None:
+            raise DeviceError("the mic is closed: open it before measuring its latency")
+        if self._recorder is not None and self._recorder.is_running:
+            raise DeviceError("the mic is being recorded: stop that before measuring its latency")
+        muted = self._memory.set_mute(MIC_ROW, True)
+        try:
+            self._measured = measure_round_trip(self._memory)
+        finally:
+            self._memory.set_mute(MIC_ROW, muted)
+        return self._measured
 
     def poll(self) -> None:
         """Look after what the device thread has handed back; some ten times a second."""

@@ -88,6 +88,7 @@ class LiveSession:
         self._closing.set()
         self._supervisor.join()
         with self._lock:
+            self.mic.stop_recording()
             self.mic.set_mute(True)
             self._output.wait_for_fade()
             self._output.close()

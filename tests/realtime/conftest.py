@@ -45,12 +45,21 @@ def write_song(
 class Rig:
     """Feeder, callback and virtual device around one store."""
 
-    def __init__(self, store: SongStore, rate_hz: int = 48_000, block_frames: int = 128) -> None:
+    def __init__(
+        self, store: SongStore, rate_hz: int = 48_000, block_frames: int = 128, input_channels: int = 0
+    ) -> None:
         self.memory = EngineMemory()
         callback = compile_callback()
         self._keep = callback
-        self.device = VirtualOutput(callback.address, self.memory.userdata_address, rate_hz, block_frames)
+        self.device = VirtualOutput(
+            callback.address,
+            self.memory.userdata_address,
+            rate_hz,
+            block_frames,
+            input_channels=input_channels,
+        )
         self.memory.set_stream(rate_hz, 2, self.device.output_latency_s)
+        self.memory.mic.set_input(input_channels)
         self.memory.set_n_lanes(1 + len(store.stems))
         self.feeder = Feeder(self.memory, store)
         self.feeder.start()
@@ -75,15 +84,19 @@ class Rig:
         """Output of the next frames, never faster than the feeder."""
         parts: list[np.ndarray] = []
         done = 0
-        header = self.memory.lane_ring.header
         while done < n_frames:
             n = min(4096, n_frames - done)
-            deadline = time.monotonic() + 0.25
-            while int(header[HEAD] - header[TAIL]) < n + 2048 and time.monotonic() < deadline:
-                time.sleep(0.001)
+            self.wait_for_feeder(n)
             parts.append(self.device.advance(n, block_frames))
             done += n
         return np.concatenate(parts, axis=1)
+
+    def wait_for_feeder(self, n_frames: int) -> None:
+        """Wait until the next frames lie in the ring, but not for ever: the song may end."""
+        header = self.memory.lane_ring.header
+        deadline = time.monotonic() + 0.25
+        while int(header[HEAD] - header[TAIL]) < n_frames + 2048 and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def close(self) -> None:
         self.device.close()
@@ -95,8 +108,10 @@ def rig() -> Iterator[Callable[..., Rig]]:
     """Make rigs that are closed after the test."""
     made: list[Rig] = []
 
-    def make(store: SongStore, rate_hz: int = 48_000, block_frames: int = 128) -> Rig:
-        made.append(Rig(store, rate_hz, block_frames))
+    def make(
+        store: SongStore, rate_hz: int = 48_000, block_frames: int = 128, input_channels: int = 0
+    ) -> Rig:
+        made.append(Rig(store, rate_hz, block_frames, input_channels))
         return made[-1]
 
     yield make

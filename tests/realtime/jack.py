@@ -52,3 +52,27 @@ def _wait_until_up(name: str) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"the JACK server {name} did not come up within 10 s")
+
+
+def connect_loop(timeout_s: float = 10.0) -> None:
+    """Connect the outputs of the only PortAudio client to its own inputs, in place of the dummy's.
+
+    Waits until its ports are there; a client has them once its stream runs.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        ports = _run("jack_lsp").split()
+        inputs = sorted(port for port in ports if "PortAudio" in port and ":in_" in port)
+        outputs = sorted(port for port in ports if "PortAudio" in port and ":out_" in port)
+        if inputs and outputs:
+            break
+        time.sleep(0.02)
+    else:
+        raise RuntimeError(f"no PortAudio client with input and output within {timeout_s} s")
+    for k, (source, sink) in enumerate(zip(outputs, inputs, strict=True), start=1):
+        _run("jack_disconnect", f"system:capture_{k}", sink)
+        _run("jack_connect", source, sink)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
