@@ -116,6 +116,8 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
     found = gaps(window, qtbot, "Empty window")
     play(desktop, qtbot, tone)
     desktop.edits.set_loop((1.0, 2.0), True)
+    window.dock("analysis").show()
+    found += gaps(window, qtbot, "Window with the analysis in front")
     window.dock("models").show()
     window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
     found += gaps(window, qtbot, "Window with a song")
