@@ -10,7 +10,8 @@ object:
 - `cpu_efficiency`: processor seconds that one process needed for the songs over those that all needed
   together. Other programs hardly touch it, so it shows what the processes take from each other;
 - `busy`: part of the cores' time that the processes computed, `host_cpu_s` what the scan itself took;
-- `steps`: at a quarter, half and all of the songs, milliseconds a song since the step before;
+- `steps`: at a quarter, half and all of the songs, milliseconds a song since the step before (the first
+  has starting the processes in it), by the clock and of the processors;
 - `memory_mb`: of scan and processes together, the highest of each twentieth of the songs.
 """
 
@@ -64,14 +65,16 @@ class Watch:
         self._started_s = time.monotonic()
         self._look = -1
         self.memory_mb = [0.0] * N_LOOKS
-        self.reached_s: dict[int, float] = {}
+        self.reached: dict[int, tuple[float, float]] = {}
 
     def __call__(self, now: "ScanProgress") -> None:
         if not now.total or now.path is None:
             return
         for share in (4, 2, 1):
             if now.done == now.total // share:
-                self.reached_s[now.done] = time.monotonic() - self._started_s
+                times = [process.cpu_times() for process in self._host.children()]
+                crew_cpu_s = sum(used.user + used.system for used in times)
+                self.reached[now.done] = (time.monotonic() - self._started_s, crew_cpu_s)
         # A look costs some milliseconds: eight in each twentieth.
         look = 8 * N_LOOKS * now.done // now.total
         if look != self._look:
@@ -81,13 +84,20 @@ class Watch:
             self.memory_mb[place] = max(self.memory_mb[place], round(used, 1))
 
     def steps(self) -> list[dict[str, float]]:
-        """Milliseconds a song between one step and the next."""
+        """Milliseconds a song between one step and the next, by the clock and of the processors."""
         found: list[dict[str, float]] = []
-        before, before_s = 0, 0.0
-        for n_songs, at_s in self.reached_s.items():
-            ms_a_song = 1000.0 * (at_s - before_s) / (n_songs - before)
-            found.append({"songs": n_songs, "s": round(at_s, 2), "ms_a_song": round(ms_a_song, 2)})
-            before, before_s = n_songs, at_s
+        before, before_s, before_cpu_s = 0, 0.0, 0.0
+        for n_songs, (at_s, cpu_s) in self.reached.items():
+            new = n_songs - before
+            found.append(
+                {
+                    "songs": n_songs,
+                    "s": round(at_s, 2),
+                    "ms_a_song": round(1000.0 * (at_s - before_s) / new, 2),
+                    "cpu_ms_a_song": round(1000.0 * (cpu_s - before_cpu_s) / new, 2),
+                }
+            )
+            before, before_s, before_cpu_s = n_songs, at_s, cpu_s
         return found
 
 
