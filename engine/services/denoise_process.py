@@ -134,10 +134,8 @@ def voice_latency_frames(delay_frames: int, model_hz: int, rate_hz: int) -> int:
     return round(total)
 
 
-def _serve(insert: Insert, voice: VoiceDenoiser, rate_hz: int) -> None:
-    """Answer what is sent until the process is ended."""
-    frames = np.zeros((rate_hz // 10, 2), np.float32)
-    skip = _begin(insert, voice)
+def _serve(insert: Insert, voice: VoiceDenoiser, frames: F32, skip: int) -> None:
+    """Answer what is sent until the process is ended; the first `skip` frames that come out are dropped."""
     while True:
         n = insert.fetch(frames)
         if n < 0:
@@ -183,5 +181,6 @@ def denoise_main(request: DenoiseRequest) -> None:
     silence = np.zeros((request.rate_hz // 100, 2), np.float32)
     for _ in range(WARM_HOPS):
         voice.process(silence)
+    skip = _begin(insert, voice)
     events.send(json.dumps({"event": "ready"}).encode())
-    _serve(insert, voice, request.rate_hz)
+    _serve(insert, voice, np.zeros((request.rate_hz // 10, 2), np.float32), skip)

@@ -6,6 +6,7 @@ a network. Used from the thread that looks after the mic.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import shared_memory
 from typing import cast
@@ -21,7 +22,6 @@ from engine.services.denoise_process import (
     denoise_main,
     voice_latency_frames,
 )
-from engine.services.live_mic import LiveMic
 from engine.services.spawned import MAX_DEATHS, Spawned
 from engine.stream.insert import Insert
 from engine.stream.message_ring import MessageRing
@@ -57,7 +57,8 @@ class Denoising:
         Where models lie.
     model : str
         Card of the task "denoise".
-    mic : LiveMic
+    attach : callable
+        Hangs an insert into the mic's path, or None: `LiveMic.attach_insert`.
     rate_hz : int
         Of the mic's device; a device with another rate needs a new object.
 
@@ -72,11 +73,11 @@ class Denoising:
     second later.
     """
 
-    def __init__(self, home: Home, model: str, mic: LiveMic, rate_hz: int) -> None:
+    def __init__(self, home: Home, model: str, attach: Callable[[Insert | None], None], rate_hz: int) -> None:
         models = ModelStore(home.models, home.cards)
         models.files(model, "denoise")
         self._card = models.card(model)
-        self._mic = mic
+        self._attach = attach
         self._latency_frames = insert_latency_frames(self._card, rate_hz)
         self._ready = False
         n_insert = Insert.n_bytes()
@@ -87,7 +88,7 @@ class Denoising:
         self._events: MessageRing | None = MessageRing(EVENT_BYTES, memory[n_insert:n_bytes])
         self._process = Spawned(denoise_main, "charon-denoise")
         self._request = DenoiseRequest(self._block.name, str(home.root), model, rate_hz, self._latency_frames)
-        mic.attach_insert(self._insert)
+        attach(self._insert)
         self._process.start(self._request)
 
     @property
@@ -140,10 +141,10 @@ class Denoising:
         """Take the denoiser out of the voice's path and end its process; safe to call twice."""
         if self._insert is None:
             return
-        self._mic.attach_insert(None)
+        self._attach(None)
         self._process.close()
         # The mic keeps what it let go of, because a block may still run on it, until the next change.
-        self._mic.attach_insert(None)
+        self._attach(None)
         self._insert = self._events = None
         self._block.close()
         self._block.unlink()
