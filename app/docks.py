@@ -120,6 +120,12 @@ class DockTitle(QWidget):
         row.addWidget(closing)
         self.show_tabs((dock,))
 
+    @property
+    def tabs(self) -> list[DockTab]:
+        """From left to right."""
+        items = (self._tabs.itemAt(i) for i in range(self._tabs.count()))
+        return [tab for item in items if item is not None and isinstance(tab := item.widget(), DockTab)]
+
     def show_tabs(self, docks: Sequence[QDockWidget]) -> bool:
         """Name the docks that share this place.
 

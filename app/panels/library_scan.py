@@ -44,7 +44,11 @@ class ScanStrip(QFrame):
         self._news = ScanNews(ScanState.DONE, "")
         self._title = self._label(self.tr("Scan"))
         self._detail = self._label(self.tr("File that is listened to"))
-        self._bar = QProgressBar(self)
+        self._below = QWidget(self)
+        self._bar = QProgressBar(self._below)
+        below = QVBoxLayout(self._below)
+        below.setContentsMargins(0, 4, 6, 4)
+        below.addWidget(self._bar)
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the scan"))
@@ -64,10 +68,7 @@ class ScanStrip(QFrame):
         column.setSpacing(0)
         column.addLayout(row)
         column.addWidget(self._detail)
-        below = QVBoxLayout()
-        below.setContentsMargins(0, 4, 6, 4)
-        below.addWidget(self._bar)
-        column.addLayout(below)
+        column.addWidget(self._below)
         self.hide()
 
     def _label(self, name: str) -> QLabel:
@@ -98,7 +99,7 @@ class ScanStrip(QFrame):
         """Say how it stands."""
         before, self._news = self._news, news
         running = news.state is ScanState.RUNNING
-        self._bar.setVisible(running)
+        self._below.setVisible(running)
         # No end is known while folders are still listed.
         self._bar.setMaximum(1000 if news.detail or news.part else 0)
         self._bar.setValue(round(1000 * news.part))
