@@ -85,3 +85,30 @@ def test_the_high_pass_is_scipys_butterworth(rate_hz, slope, order, corner_hz):
     expected = 20 * np.log10(np.abs(scipy.signal.sosfreqz(sos, at_hz, fs=rate_hz)[1]))
     audible = expected > -80
     assert np.max(np.abs(found - expected)[audible]) < TOLERANCE_DB
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        (equaliser.KIND, {"bell_2_freq_hz": 1000, "bell_2_gain_db": -12}, {"bell_2_gain_db": 12}),
+        (equaliser.KIND, {"bell_2_freq_hz": 100, "bell_2_gain_db": 12}, {"bell_2_freq_hz": 5000}),
+        (equaliser.KIND, {}, {"output_db": 12}),
+        (high_pass.KIND, {"freq_hz": 20}, {"freq_hz": 1000}),
+        (high_pass.KIND, {"freq_hz": 1000}, {"slope": 1}),
+    ],
+)
+def test_turning_a_knob_by_all_of_its_way_makes_no_zipper_noise(kind, before, after):
+    """On a tone, what is new at more than twice its frequency stays 50 dB below; a jump makes 24 dB."""
+    tone = 0.25 * np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
+    x = np.tile(tone.astype(np.float32), (2, 1))
+    rig = EffectRig(kind, **before)
+    first = rig.process(x[:, :24_000])
+    rig.set(**after)
+    y = np.concatenate([first, rig.process(x[:, 24_000:])], axis=1)[0]
+    above = scipy.signal.butter(8, 2200, "highpass", fs=48_000, output="sos")
+
+    def noise_db(heard):
+        return 20 * np.log10(np.abs(scipy.signal.sosfilt(above, heard)[2000:]).max() / np.abs(heard).max())
+
+    assert noise_db(y.astype(np.float64)) < -50
+    assert noise_db(np.repeat([1.0, 4.0], 24_000) * tone) > -30
