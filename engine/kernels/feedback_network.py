@@ -57,10 +57,10 @@ def fit_losses(wanted_db: tuple[float, float, float], tans: F64, solver: F64, lo
     Notes
     -----
     Shelves are proportional in dB only while they are small, so the error of the linear solution is
-    solved for in turn; four times are enough for 60 dB a pass.
+    solved for in turn; three times are enough for 30 dB a pass.
     """
     losses[:] = 0.0
-    for _ in range(5):
+    for _ in range(3):
         for k in range(3):
             low = low_shelf_db(tans[k], tans[3], losses[1])
             # A high shelf is a gain and the low shelf that takes it away below.

@@ -42,6 +42,7 @@ from engine.realtime.effects.targets import (
     T_STARTED,
     T_VALUES,
     follow_targets,
+    glide_to,
     n_target_cells,
     prepare_targets,
 )
@@ -74,6 +75,7 @@ _LENGTHS_MS: Final = (
 _DIFFUSERS_MS: Final = (1.31, 3.43, 5.61, 1.57, 3.11, 5.93)
 """Of the left channel, then of the right."""
 _N_DIFFUSERS: Final = len(_DIFFUSERS_MS)
+_MEAN_S: Final = 1e-3 * sum(_LENGTHS_MS) / N_LINES
 _LONGEST_MS: Final = 70.3 * 1.5
 _LONGEST_PRE_DELAY_MS: Final = 200.0
 _BAND_HZ: Final = (125.0, 1000.0, 8000.0)
@@ -85,11 +87,13 @@ _S_AT: Final = _S_TARGETS + n_target_cells(len(_PARAMETERS))  # place in the tan
 _S_GROUP: Final = _S_AT + 3  # frames of the group that are there
 _S_IS_ODD: Final = _S_GROUP + 1  # whether the next group is the second of its grid step
 _S_STALE: Final = _S_IS_ODD + 1  # lines whose damping is older than the settings
-_S_FADE: Final = _S_STALE + 1
+_S_NEXT: Final = _S_STALE + 1  # line whose damping is renewed next
+_S_FADE: Final = _S_NEXT + 1
 _S_CUTS: Final = _S_FADE + 1
 _S_SHARES: Final = _S_CUTS + 4  # of the low and the high cut
 _S_SIDES: Final = _S_SHARES + 2  # gain of a side in itself and in the other: before and after the step
-_S_PRE: Final = _S_SIDES + 4  # pre-delay in frames: now, before the last change, asked for
+_S_LEVEL: Final = _S_SIDES + 4  # gain of all the room now, and where it goes
+_S_PRE: Final = _S_LEVEL + 2  # pre-delay in frames: now, before the last change, asked for
 _S_SIZE: Final = _S_PRE + 3  # asked for at the last grid point, and in use
 _S_LENGTHS: Final = _S_SIZE + 2  # of the lines: now, and before the last change
 _S_DIFFUSERS: Final = _S_LENGTHS + 2 * N_LINES
@@ -145,7 +149,9 @@ def prepare_reverb(rate_hz: float, state: F64, memory: F32) -> None:
 @kernel
 def _set_line(values: F64, rate_hz: float, line: int, state: F64, damping: F32) -> None:
     """The damping of one line for the settings as they stand."""
+    # While a size fades, the loss of a pass goes with it: at once, it would be a step in loudness.
     frames = state[_S_LENGTHS + line]
+    frames += state[_S_FADE] * (state[_S_LENGTHS + N_LINES + line] - frames)
     middle = -60.0 * frames / (values[P_DECAY] * rate_hz)
     wanted = (middle / values[P_BASS], middle, middle / values[P_TREBLE])
     losses = state[_S_LOSSES : _S_LOSSES + 3]
@@ -192,11 +198,17 @@ def _aim(params: F64, rate_hz: float, state: F64, damping: F32) -> None:
         state[_S_STALE] = N_LINES
         state[_S_SHARES] = cut_share(values[P_LOW_CUT], rate_hz)
         state[_S_SHARES + 1] = cut_share(values[P_HIGH_CUT], rate_hz)
-        # A long decay piles up more sound; so much less of it is let out that a steady tone stays as loud.
-        mean_s = 42.4e-3 * values[P_SIZE]
-        level = math.sqrt((1.0 - 10.0 ** (-6.0 * mean_s / values[P_DECAY])) / 8.0)
-        sides[2] = 0.5 * level * (1.0 + values[P_WIDTH])
-        sides[3] = 0.5 * level * (1.0 - values[P_WIDTH])
+        # A long decay piles up more sound; so much less of it is let out that a steady sound stays as loud.
+        kept = 10.0 ** (-6.0 * _MEAN_S * values[P_SIZE] / values[P_DECAY])
+        state[_S_LEVEL + 1] = math.sqrt((1.0 - kept) / (8.0 * kept))
+    if is_first:
+        state[_S_LEVEL] = state[_S_LEVEL + 1]
+    elif state[_S_LEVEL] != state[_S_LEVEL + 1]:
+        # As slowly as the room itself takes to fill or to empty, or what it still holds would burst out.
+        step = min(math.log(1000.0) * GRID_FRAMES / (values[P_DECAY] * rate_hz), 1.0)
+        state[_S_LEVEL] = glide_to(state[_S_LEVEL], state[_S_LEVEL + 1], step)
+    sides[2] = 0.5 * state[_S_LEVEL] * (1.0 + values[P_WIDTH])
+    sides[3] = 0.5 * state[_S_LEVEL] * (1.0 - values[P_WIDTH])
     if is_first:
         sides[0], sides[1] = sides[2], sides[3]
         for k in range(N_LINES):
@@ -273,11 +285,15 @@ def _run_group(params: F64, rate_hz: float, state: F64, memory: F32) -> None:
     is_odd = state[_S_IS_ODD] > 0.0
     if not is_odd:
         _aim(params, rate_hz, state, damping)
-    if state[_S_STALE] > 0.0:
-        # One line a group: a knob that is turned costs no block more than another.
-        state[_S_STALE] -= 1.0
-        values = state[_S_TARGETS + T_VALUES : _S_TARGETS + T_VALUES + 8]
-        _set_line(values, rate_hz, int(state[_S_STALE]), state, damping)
+    # Two lines a group: a knob that is turned costs 1 % of a block, and no block more than another.
+    values = state[_S_TARGETS + T_VALUES : _S_TARGETS + T_VALUES + 8]
+    for _ in range(2):
+        if state[_S_STALE] > 0.0:
+            state[_S_STALE] -= 1.0
+            # On from where it was: always from the first line, a turning knob would never reach the last.
+            line = int(state[_S_NEXT])
+            state[_S_NEXT] = (line + 1) % N_LINES
+            _set_line(values, rate_hz, line, state, damping)
     slope = 1.0 / (_FADE_S * rate_hz)
     _pre_delay(memory, late_lines, late_size, slope, state, late)
     rows = late.reshape((2, GROUP_FRAMES))
@@ -293,7 +309,10 @@ def _run_group(params: F64, rate_hz: float, state: F64, memory: F32) -> None:
     lengths = state[_S_LENGTHS : _S_LENGTHS + 2 * N_LINES]
     memories = memory[_M_MEMORIES:_M_LATE]
     hear_lines(tank, at, lengths, (state[_S_FADE], slope), (damping, memories), heard)
-    state[_S_FADE] = max(state[_S_FADE] - GROUP_FRAMES * slope, 0.0)
+    if state[_S_FADE] > 0.0:
+        state[_S_FADE] = max(state[_S_FADE] - GROUP_FRAMES * slope, 0.0)
+        if state[_S_STALE] == 0.0 or state[_S_FADE] == 0.0:
+            state[_S_STALE] = N_LINES
     _let_out(
         state, memory[_M_COUNT:_M_DAMPING], heard, GROUP_FRAMES if is_odd else 0, memory[_M_ROOM:_M_HEARD]
     )
