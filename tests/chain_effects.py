@@ -98,12 +98,12 @@ SUM = _kind("sum", process_sum, prepare=_prepare_sum)
 BOMB = _kind(
     "bomb", process_bomb, params=(Parameter("arm", 0.0, 3.0, 0.0, "linear", "Explode."),), n_memory=100_000
 )
+TEST_KINDS = {kind.name: kind for kind in (GAIN, LATE, SUM, BOMB)}
 
 
 def use_test_effects(patch: pytest.MonkeyPatch) -> None:
     """Put them beside the real ones."""
-    known = {**catalogue.KINDS, **{kind.name: kind for kind in (GAIN, LATE, SUM, BOMB)}}
-    patch.setattr(catalogue, "KINDS", MappingProxyType(known))
+    patch.setattr(catalogue, "KINDS", MappingProxyType({**catalogue.KINDS, **TEST_KINDS}))
 
 
 def run(chain: ChainMemory, audio: np.ndarray, cuts: Sequence[int] = (128,)) -> np.ndarray:

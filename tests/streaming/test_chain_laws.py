@@ -1,14 +1,17 @@
 """The four laws of house.md for the mic chain, and what it promises beyond: no click, nothing but numbers."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.realtime.effects import catalogue
 from engine.realtime.effects.chain import run_blocks
 from engine.realtime.effects.chain_memory import ChainMemory
 from engine.realtime.effects.plan import EffectPlan, EffectSetting
-from tests.chain_effects import LATE_FRAMES, run, use_test_effects
+from tests.chain_effects import LATE_FRAMES, TEST_KINDS, run, use_test_effects
 
 RATE_HZ = 48_000
 CUTS = st.lists(st.integers(1, 512), min_size=1, max_size=12)
@@ -231,3 +234,56 @@ def test_meters_show_peaks_and_what_the_effect_says():
     run(chain, np.zeros((2, 48_000), np.float32))
     # 20 dB a second.
     assert plan.read_meters()[0].peak_db == pytest.approx((-32.04, -52.04), abs=0.5)
+
+
+def measured_delay(plan):
+    """By cross-correlation of a hiss with what the chain makes of it, frames."""
+    x = noise(24_000)
+    y = run(ChainMemory(plan), np.concatenate([x, np.zeros((2, 4096), np.float32)], axis=1))
+    n = 65_536
+    product = np.fft.rfft(y[0], n) * np.conj(np.fft.rfft(x[0], n))
+    return int(np.argmax(np.abs(np.fft.irfft(product, n))))
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 88_200, 96_000])
+def test_all_effects_together_delay_what_they_declare_and_nothing_without_those_that_look_ahead(rate_hz):
+    names = [name for name in catalogue.KINDS if name not in TEST_KINDS]
+    plan = EffectPlan(rate_hz, slots(*names))
+    assert plan.latency_frames > 0
+    assert measured_delay(plan) == plan.latency_frames
+    at_once = [name for name in names if plan.latency_of(names.index(name)) == 0]
+    assert len(at_once) >= 9
+    plan = EffectPlan(rate_hz, [EffectSetting(name, enabled=name in at_once) for name in names])
+    assert plan.latency_frames == 0
+    assert measured_delay(plan) == 0
+
+
+def test_plans_published_from_another_thread_while_the_chain_runs():
+    def plan(k):
+        return EffectPlan(RATE_HZ, slots(*(("late", "sum", "gain") if k % 2 else ("gain", "sum", "late"))))
+
+    chain = ChainMemory(plan(0))
+    stop = threading.Event()
+    most = []
+
+    def publish():
+        k = 0
+        while not stop.is_set():
+            k += 1
+            chain.publish(plan(k))
+            most.append(chain.n_alive)
+
+    thread = threading.Thread(target=publish)
+    x = noise(2048)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert np.all(np.isfinite(run(chain, x, [128])))
+    finally:
+        stop.set()
+        thread.join()
+    run(chain, x)
+    chain.collect()
+    assert len(most) > 10
+    assert max(most) <= 4
+    assert chain.n_alive == 1
