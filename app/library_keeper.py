@@ -28,8 +28,8 @@ N_SIMILAR = 200
 MOST_OPENED = 1000
 LEAST_PAUSE_MS = 1000
 
-TYPICAL_DISTANCE = 50.0**0.5
-"""Two songs that have nothing to do with each other: 25 numbers that each differ by sqrt(2) deviations."""
+TYPICAL_DISTANCE = 6.0**0.5
+"""Two songs that have nothing to do with each other: three parts of `similar_songs`, sqrt(2) apart each."""
 
 
 @dataclass(frozen=True, slots=True)

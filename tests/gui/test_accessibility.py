@@ -7,6 +7,7 @@ fails it.
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
@@ -15,7 +16,11 @@ from pytestqt.qtbot import QtBot
 
 from app.about import show_about
 from app.desktop import Desktop
+from app.library_scans import ScanNews, ScanState
 from app.theme import contrast, tokens
+from engine.services.library import Library, library_file
+from engine.services.library_records import AnalysisRecord
+from tests.gui.test_library_panel import put
 from tests.gui.test_main_path import play
 
 MAX_STEPS = 400
@@ -130,6 +135,29 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
         dialog.close()
         window.activateWindow()
         qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+    assert not found, "\n".join(found)
+
+
+def test_every_control_of_the_library_is_reached_by_tab(desktop: Desktop, qtbot: QtBot, tone: Path) -> None:
+    assert desktop.rooms is not None
+    assert desktop.home is not None
+    room = desktop.rooms.library
+    desktop.window.open_panel("library")
+    qtbot.waitUntil(lambda: room.panel.empty.isVisible())
+    found = gaps(desktop.window, qtbot, "Empty library")
+    with Library(library_file(desktop.home)) as library:
+        for number in (7, 14):
+            put(library, number, tone.with_name(f"{number}.wav"))
+            for stem in ("song", "drums"):
+                figures = np.full(25, number, np.float32)
+                analysis = AnalysisRecord(9, None, None, None, figures, {}, source=stem)
+                library.put_analysis(library.song_ids(sort="added").tolist()[-1], analysis)
+    room.panel.show_similar(1)
+    room.panel.strip.show_news(ScanNews(ScanState.UNFINISHED, "music was not heard to its end", n_failed=1))
+    qtbot.waitUntil(lambda: room.panel.similar.source.isVisible(), timeout=60_000)
+    found += gaps(desktop.window, qtbot, "Library with songs")
+    room.panel.strip.show_news(ScanNews(ScanState.RUNNING, "1 of 2", "song.wav", 0.5))
+    found += gaps(desktop.window, qtbot, "Library while it is scanned")
     assert not found, "\n".join(found)
 
 
