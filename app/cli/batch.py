@@ -68,7 +68,8 @@ def _batch_options(default_folder: str) -> Any:
 
 @command.command(
     epilog="Examples: charon batch analyze ~/Music; charon batch analyze 's3://bucket/*.flac' "
-    "--dask tcp://host:8786 -o analyses --json"
+    "--dask tcp://host:8786 -o analyses --json",
+    short_help="Tell what many songs are like: a JSON file each.",
 )
 @_batch_options("analyses")
 def analyze(
@@ -92,7 +93,8 @@ def analyze(
 
 @command.command(
     epilog="Examples: charon batch separate ~/Music -o stems --format flac; charon batch separate "
-    "--list songs.txt --dask tcp://host:8786 -o /shared/stems"
+    "--list songs.txt --dask tcp://host:8786 -o /shared/stems",
+    short_help="Split many songs into stems: a folder of files each.",
 )
 @_batch_options("stems")
 @click.option(
