@@ -22,7 +22,6 @@ from typing import Any, Generic, Self, TypeVar
 
 from engine.errors import BatchError, CharonError, ParameterError
 from engine.services.spawned import end_with_parent
-from engine.services.spawned import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
