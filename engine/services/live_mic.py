@@ -104,6 +104,7 @@ class LiveMic:
         self._insert: Insert | None = None
         self._recorder: Recorder | None = None
         self._measured: RoundTrip | None = None
+        self._told_of: Recorder | None = None
         output.before_start = self._suit_device
 
     # --- which input -------------------------------------------------------------------------------
@@ -336,6 +337,22 @@ class LiveMic:
             self._memory.set_mute(MIC_ROW, muted)
         return self._measured
 
-    def poll(self) -> None:
-        """Look after what the device thread has handed back; some ten times a second."""
+    def hush(self) -> None:
+        """Before the device is closed for good: end the recording, fade the voice out."""
+        self.stop_recording()
+        self.set_mute(True)
+
+    def poll(self) -> str | None:
+        """Look after what the device thread has handed back; some ten times a second.
+
+        Returns
+        -------
+        str or None
+            What the user should know, once.
+        """
         self._memory.mic.chain.collect()
+        recorder = self._recorder
+        if recorder is None or recorder.failure is None or recorder is self._told_of:
+            return None
+        self._told_of = recorder
+        return recorder.failure

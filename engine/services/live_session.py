@@ -74,7 +74,9 @@ class LiveSession:
         while not self._closing.wait(POLL_S):
             with self._lock:
                 event = self._output.watch(time.monotonic())
-                self.mic.poll()
+                notice = self.mic.poll()
+            if notice is not None:
+                self._on_notice(notice)
             stream = self._output.stream
             if event is DeviceEvent.BACK and stream is not None:
                 self._on_notice(f"the mic is back on {stream.name!r}")
@@ -88,8 +90,7 @@ class LiveSession:
         self._closing.set()
         self._supervisor.join()
         with self._lock:
-            self.mic.stop_recording()
-            self.mic.set_mute(True)
+            self.mic.hush()
             self._output.wait_for_fade()
             self._output.close()
         gc.unfreeze()

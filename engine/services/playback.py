@@ -13,7 +13,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,12 @@ from engine.realtime.layout import (
 )
 from engine.realtime.memory import EngineMemory, Meters
 from engine.services.feeder import warm_feeder
+from engine.services.live_mic import LiveMic
 from engine.services.output import DeviceEvent, Output
 from engine.services.playback_status import PlaybackStatus
 from engine.services.song_job import SongJob
 from engine.services.song_jobs import SongJobs
+from engine.services.song_mic import SongMic
 from engine.services.song_player import SongPlayer
 from engine.services.worker import SeparationWorker
 from engine.units import frames_to_s, s_to_frames
@@ -74,6 +76,13 @@ class Playback:
     ModelMissing
         The model is unknown or not fetched.
 
+    Attributes
+    ----------
+    memory : EngineMemory
+        What the callback works on.
+    mic : SongMic
+        The microphone beside the song; closed at first.
+
     Notes
     -----
     The constructor compiles (or loads) all real-time code, opens the device and starts it on silence,
@@ -100,6 +109,9 @@ class Playback:
         self._output = Output(self.memory, opener)
         warm_feeder(self.memory)
         self._player = SongPlayer(self.memory, self._output)
+        self.mic = SongMic(
+            LiveMic(self.memory, self._output), self._player, self._lock, self._changing_device
+        )
         self._song: Path | None = None
         self._failed: str | None = None
         self._complete = False
@@ -137,13 +149,19 @@ class Playback:
         DeviceError
             The new one refuses; the old one is open again, if it can be.
         """
+        with self._changing_device():
+            self.mic.live.change_output(opener)
+
+    @contextlib.contextmanager
+    def _changing_device(self) -> Generator[None]:
+        """A stretch in which the device may be opened again; the song goes on where it was."""
         with self._lock:
             self._player.hold()
             self.memory.set_playing(False)
             self._output.wait_for_fade()
             old_rate_hz = self.memory.rate_hz
             try:
-                self._output.change(opener)
+                yield
             finally:
                 self._go_on(old_rate_hz)
 
@@ -425,6 +443,9 @@ class Playback:
                 for event in self._jobs.poll():
                     self._handle(event)
                 self._watch_device(now_s)
+                notice = self.mic.live.poll()
+                if notice is not None:
+                    self._on_notice(notice)
                 if self._player.store is not None:
                     self._tell_worker(self._player.heard_frame())
                     if now_s >= self._release_at_s:
@@ -456,6 +477,7 @@ class Playback:
             return
         with self._lock:
             self.memory.set_playing(False)
+            self.mic.live.hush()
         self._output.wait_for_fade()
         self._closing.set()
         self._wanted.set()
