@@ -26,14 +26,15 @@ import math
 from typing import Final
 
 from engine.kernels.jit import kernel
+from engine.units import F64
 
 Section = tuple[float, float, float, float, float, float]
 """a, b, c, d1, d2, d0 of the module's equations."""
-FLAT: Final[Section] = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
-"""Passes everything and remembers nothing."""
 
 HIGHEST: Final = 0.49
 """No corner lies above this share of the rate: tan() has its pole at a half."""
+SILENT_STATE: Final = 1e-15
+"""States below this, 300 dB under full scale, are set to zero before they end as denormals."""
 
 
 @kernel
@@ -74,21 +75,9 @@ def section(g: float, k: float, m0: float, m1: float, m2: float) -> Section:
 
 
 @kernel
-def low_pass(freq_hz: float, q: float, rate_hz: float) -> Section:
-    """12 dB an octave above `freq_hz`; Butterworth at Q 0.7071."""
-    return section(warp(freq_hz, rate_hz), 1.0 / q, 0.0, 0.0, 1.0)
-
-
-@kernel
 def high_pass(freq_hz: float, q: float, rate_hz: float) -> Section:
     """12 dB an octave below `freq_hz`; Butterworth at Q 0.7071."""
     return section(warp(freq_hz, rate_hz), 1.0 / q, 1.0, -1.0 / q, -1.0)
-
-
-@kernel
-def band_pass(freq_hz: float, q: float, rate_hz: float) -> Section:
-    """Unity at `freq_hz`, half the power at the edges of a band freq_hz / q wide."""
-    return section(warp(freq_hz, rate_hz), 1.0 / q, 0.0, 1.0 / q, 0.0)
 
 
 @kernel
@@ -114,3 +103,24 @@ def high_shelf(freq_hz: float, gain_db: float, q: float, rate_hz: float) -> Sect
     square = amplitude * amplitude
     g = warp(freq_hz, rate_hz) * math.sqrt(amplitude)
     return section(g, 1.0 / q, square, (1.0 - amplitude) * amplitude / q, 1.0 - square)
+
+
+@kernel
+def drop_silence(states: F64, at: int, n_states: int) -> None:
+    """Set decayed states to zero.
+
+    Parameters
+    ----------
+    states : float64 array, shape (any,)
+        Holds the states; changed in place.
+    at, n_states : int
+        The first of them, and how many.
+
+    Notes
+    -----
+    Call it at frames that are counted, never where a block happens to end: when silence begins would then
+    depend on the device.
+    """
+    for k in range(at, at + n_states):
+        if abs(states[k]) < SILENT_STATE:
+            states[k] = 0.0

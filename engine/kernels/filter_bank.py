@@ -13,12 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernels.biquad import Section
+from engine.kernels.biquad import Section, drop_silence
 from engine.kernels.jit import fast_kernel, kernel
 from engine.units import F32, F64
 
-SILENT_STATE: Final = 1e-15
-"""States below this, 300 dB under full scale, are set to zero before they end as denormals."""
 _N_SECTION: Final = 6
 _N_TURNING: Final = 2 * _N_SECTION
 _N_STATE: Final = 4
@@ -71,10 +69,6 @@ def hold_bank(cells: F64, at: int, n_sections: int) -> None:
         Holds the bank; changed in place.
     at, n_sections : int
         Where the bank begins in it, and its length.
-
-    Notes
-    -----
-    Never call it where a block happens to end: when silence begins would then depend on the device.
     """
     if cells[at] != 0.0:
         cells[at] = 0.0
@@ -83,10 +77,7 @@ def hold_bank(cells: F64, at: int, n_sections: int) -> None:
             for j in range(_N_SECTION):
                 cells[here + j] = cells[here + _N_SECTION + j]
     for k in range(n_sections):
-        states = at + _SECTIONS + k * _N_CELLS + _N_TURNING
-        for j in range(states, states + _N_STATE):
-            if abs(cells[j]) < SILENT_STATE:
-                cells[j] = 0.0
+        drop_silence(cells, at + _SECTIONS + k * _N_CELLS + _N_TURNING, _N_STATE)
 
 
 @fast_kernel

@@ -11,15 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernels.biquad import high_pass
+from engine.kernels.biquad import drop_silence, high_pass
 from engine.kernels.jit import fast_kernel, kernel
 from engine.units import F32, F64
 
 N_SIDE_CHAIN: Final = 10
 """Cells of a side-chain: six coefficients, then two states of the left and two of the right."""
-SILENT_STATE: Final = 1e-15
-"""States below this, 300 dB under full scale, are set to zero before they end as denormals."""
 _STATES: Final = 6
+_N_STATES: Final = 4
 _BUTTERWORTH: Final = 0.5**0.5
 
 
@@ -41,8 +40,8 @@ def tune_side_chain(freq_hz: float, rate_hz: float, cells: F64, at: int) -> None
 
 
 @kernel
-def drop_silence(cells: F64, at: int) -> None:
-    """Set decayed states to zero. Call it at grid points, never where a block happens to end.
+def rest_side_chain(cells: F64, at: int) -> None:
+    """Set decayed states to exact silence. Call it at grid points, never where a block happens to end.
 
     Parameters
     ----------
@@ -51,9 +50,7 @@ def drop_silence(cells: F64, at: int) -> None:
     at : int
         Where it begins.
     """
-    for k in range(at + _STATES, at + N_SIDE_CHAIN):
-        if abs(cells[k]) < SILENT_STATE:
-            cells[k] = 0.0
+    drop_silence(cells, at + _STATES, _N_STATES)
 
 
 @fast_kernel

@@ -106,3 +106,13 @@ def test_switched_on_again_it_learns_anew():
     rig.set(auto=1)
     rig.process(voice(4, -45, seed=3))
     assert rig.state[1] == pytest.approx(-20 - loudness(voice(4, -45, seed=3)), abs=1.0)
+
+
+def test_a_soft_first_word_does_not_make_the_loud_ones_clip():
+    """A word and what follows it 30 dB louder: one word teaches nothing, peaks come down at once."""
+    x = np.concatenate([voice(0.5, -48), voice(6, -18, seed=1)], axis=1)
+    assert np.abs(EffectRig(trim.KIND, auto=1, target_lufs=-14).process(x)).max() < 1.0
+    soft_for_long = np.concatenate([voice(5, -48), voice(6, -18, seed=1)], axis=1)
+    y = EffectRig(trim.KIND, auto=1).process(soft_for_long)
+    # The gain was right for the soft words; the first loud syllable meets it, 50 ms later none does.
+    assert np.abs(y[:, 5 * RATE_HZ + 4800 :]).max() < 1.0

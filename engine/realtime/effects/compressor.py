@@ -23,7 +23,7 @@ from engine.kernels.dynamics import (
     reduction_db,
 )
 from engine.kernels.jit import kernel
-from engine.kernels.side_chain import N_SIDE_CHAIN, drop_silence, linked_level, tune_side_chain
+from engine.kernels.side_chain import N_SIDE_CHAIN, linked_level, rest_side_chain, tune_side_chain
 from engine.realtime.effects.kind import N_READOUTS, S_GAIN_REDUCTION_DB, EffectKind, Parameter
 from engine.realtime.effects.targets import (
     GRID_FRAMES,
@@ -112,7 +112,7 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
         tune_side_chain(state[values + P_SIDE_CHAIN], rate_hz, state, _S_SIDE_CHAIN)
         if first:
             state[_S_MAKEUP] = state[_S_MAKEUP + 1]
-    drop_silence(state, _S_SIDE_CHAIN)
+    rest_side_chain(state, _S_SIDE_CHAIN)
     if state[_S_POWER] < _SILENT_POWER:
         state[_S_POWER] = 0.0
     drop_reduction(state, _S_REDUCTION)

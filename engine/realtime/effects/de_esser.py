@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernels.biquad import section, warp
+from engine.kernels.biquad import drop_silence, section, warp
 from engine.kernels.dynamics import (
     DB_PER_OCTAVE,
     draw_levels,
@@ -65,7 +65,6 @@ RATIO: Final = 4.0
 KNEE_DB: Final = 6.0
 BELL_Q: Final = 1.2
 _SHELF_K: Final = 2.0**0.5  # Butterworth: the Q at which the shelf has no bump
-_SILENT_STATE: Final = 1e-15
 
 _S_TARGETS: Final = N_READOUTS
 _S_BELL: Final = _S_TARGETS + n_target_cells(len(PARAMETERS))  # 0 for a shelf, 1 for a bell
@@ -117,9 +116,7 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
         state[_S_ATTACK] = keep_factor(state[values + P_ATTACK], rate_hz)
         state[_S_RELEASE] = keep_factor(state[values + P_RELEASE], rate_hz)
     drop_reduction(state, _S_REDUCTION)
-    for j in range(_S_STATES, _S_STATES + 4):
-        if abs(state[j]) < _SILENT_STATE:
-            state[j] = 0.0
+    drop_silence(state, _S_STATES, 4)
 
 
 @fast_kernel

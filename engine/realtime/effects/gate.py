@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.kernels.dynamics import fast_gain, fast_level_db, keep_factor
 from engine.kernels.jit import kernel
-from engine.kernels.side_chain import N_SIDE_CHAIN, drop_silence, linked_level, tune_side_chain
+from engine.kernels.side_chain import N_SIDE_CHAIN, linked_level, rest_side_chain, tune_side_chain
 from engine.realtime.effects.kind import N_READOUTS, S_GAIN_REDUCTION_DB, EffectKind, Parameter
 from engine.realtime.effects.targets import (
     T_PHASE,
@@ -92,7 +92,7 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
         tune_side_chain(state[values + P_SIDE_CHAIN], rate_hz, state, _S_SIDE_CHAIN)
         if first:
             state[_S_GAIN] = state[_S_FLOOR]
-    drop_silence(state, _S_SIDE_CHAIN)
+    rest_side_chain(state, _S_SIDE_CHAIN)
     if state[_S_LEVEL] < _SILENT_LEVEL:
         state[_S_LEVEL] = 0.0
     goal = 1.0 if state[_S_LEFT] > 0.0 else state[_S_FLOOR]

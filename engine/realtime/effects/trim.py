@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.kernels.biquad import drop_silence
 from engine.kernels.dynamics import fast_gain
 from engine.kernels.jit import kernel
 from engine.kernels.loudness import k_weighting
@@ -54,11 +55,14 @@ RELATIVE_GATE_LU: Final = 12.0
 FORGET_DB: Final = 0.2
 """What they take off it, and every stretch off the highest peak: one clap is not remembered for ever."""
 HEADROOM_DB: Final = 6.0
+FIRST_WINDOWS: Final = 3
+"""So much voice is heard before anything is learnt from it: the first word is often a soft one."""
 LEARN_S: Final = 0.3
 """Time constant with which the gain goes to where it is learnt to be."""
 _OFFSET_DB: Final = -0.691  # of [1]
-_SILENT_STATE: Final = 1e-15
 _NEAR_DB: Final = 1e-6
+_SMALLEST_PEAK: Final = 1e-10
+_HEADROOM: Final = 10.0 ** (-HEADROOM_DB / 20.0)
 
 _S_TARGETS: Final = N_READOUTS
 _S_K: Final = _S_TARGETS + n_target_cells(len(PARAMETERS))  # coefficients of the K-weighting, 2 x 5
@@ -125,12 +129,17 @@ def _close_window(target_lufs: float, state: F64) -> None:
     else:
         state[_S_WINDOWS] = min(state[_S_WINDOWS] + 1.0, MEMORY_S / WINDOW_S)
         state[_S_VOICE] += (power - state[_S_VOICE]) / state[_S_WINDOWS]
+    if state[_S_WINDOWS] < FIRST_WINDOWS:
+        return
     wanted_db = target_lufs - _OFFSET_DB - 10.0 * math.log10(state[_S_VOICE])
-    # The window's energy is there, so there was a peak.
-    bearable_db = -HEADROOM_DB - 20.0 * math.log10(state[_S_PEAK])
-    learnt_db = min(wanted_db, bearable_db)
-    state[_S_LEARNT] = min(max(learnt_db, LOWEST_DB), HIGHEST_DB)
     state[_S_PEAK] *= 10.0 ** (-0.05 * FORGET_DB)
+    state[_S_LEARNT] = min(max(min(wanted_db, _bearable_db(state)), LOWEST_DB), HIGHEST_DB)
+
+
+@kernel
+def _bearable_db(state: F64) -> float:
+    """Gain at which the highest peak so far keeps its headroom."""
+    return -HEADROOM_DB - 20.0 * math.log10(max(state[_S_PEAK], _SMALLEST_PEAK))
 
 
 @kernel
@@ -141,9 +150,7 @@ def _learn(rate_hz: float, gain_db: float, target_lufs: float, state: F64) -> No
         state[_S_LEARNT] = gain_db
         for k in range(_S_FILTER, _S_LEARNING):
             state[k] = 0.0
-    for k in range(_S_FILTER, _S_FILTER + 8):
-        if abs(state[k]) < _SILENT_STATE:
-            state[k] = 0.0
+    drop_silence(state, _S_FILTER, 8)
     if state[_S_CELLS] * GRID_FRAMES >= WINDOW_S * rate_hz:
         _close_window(target_lufs, state)
     state[_S_CELLS] += 1.0
@@ -158,7 +165,12 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
     goal_db, step = state[values + P_GAIN], state[_S_TARGETS + T_STEP]
     if state[values + P_AUTO] != 0.0:
         _learn(rate_hz, goal_db, state[values + P_TARGET], state)
-        goal_db, step = state[_S_LEARNT], state[_S_LEARN_STEP]
+        if state[_S_PEAK] * state[_S_GAIN + 1] > _HEADROOM:
+            # Louder than all before: down at once, not when the window is full.
+            state[_S_LEARNT] = max(min(state[_S_LEARNT], _bearable_db(state)), LOWEST_DB)
+        else:
+            step = state[_S_LEARN_STEP]
+        goal_db = state[_S_LEARNT]
     else:
         state[_S_LEARNING] = 0.0
     level_db = state[_S_LEVEL]
