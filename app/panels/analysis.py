@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QScrollBar,
@@ -31,8 +30,9 @@ from app.panels.analysis_song import PLOTS, facts_line, plot_title
 from app.panels.analysis_state import AnalysisState
 from app.panels.analysis_view import MIN_PLOT_PX, AnalysisHeads, AnalysisView
 from app.panels.mixer import HEAD_WIDTH_PX
+from app.panels.transport import LineLabel
 from app.panels.wave_backdrop import RULER_PX
-from app.theme import icon, lane_title, tokens
+from app.theme import font, icon, lane_title, tokens
 from app.tick import Tick
 from app.write_behind import replace_file
 from engine.errors import CharonError
@@ -91,7 +91,7 @@ class AnalysisPanel(QWidget):
         self.source = QPushButton(self)
         self.plots = QPushButton(self.tr("Plots"), self)
         self.export = QPushButton(icon("export"), self.tr("Export"), self)
-        self.facts = QLabel(self)
+        self.facts = LineLabel(font(tokens().text_body_px, tabular=True), tokens().dim)
         self._plot_actions: dict[str, QAction] = {}
         self._make_bar()
         self._lay_out()
@@ -133,8 +133,6 @@ class AnalysisPanel(QWidget):
             action = self.export.menu().addAction(title)
             action.setToolTip(tip)
             action.triggered.connect(call)
-        self.facts.setProperty("class", "dim")
-        self.facts.setMinimumWidth(40)
 
     def _lay_out(self) -> None:
         bar = QHBoxLayout()
@@ -262,7 +260,7 @@ class AnalysisPanel(QWidget):
         colour = _colour(lane)
         self.source.setIcon(icon("dot", colour))
         self.source.setEnabled(model.phase is not Phase.NO_SONG)
-        self.facts.setText("" if picture is None else facts_line(picture.analysis))
+        self.facts.set_line("" if picture is None else facts_line(picture.analysis))
         self.export.setEnabled(picture is not None)
         if (picture, lane) != self._drawn:
             self._drawn = (picture, lane)

@@ -238,9 +238,10 @@ class NotesPlot(Plot):
 
     def arrange(self, height_px: float) -> None:
         """All twelve, or fewer that are as far apart as labels need."""
-        choices = ((range(12), 1), ((0, 2, 4, 7, 9), 2), ((0, 4, 9), 3), ((0, 7), 5))
+        # In a low plot not the lowest: half of its label would be below the edge.
+        choices = ((range(12), 1), ((0, 2, 4, 7, 9), 2), ((2, 5, 9), 3), ((2, 7), 5))
         fit = [notes for notes, apart in choices if height_px * apart / 12 >= _LABEL_PX * 0.86]
-        self._mark(((note + 0.5, NOTE_NAMES[note]) for note in (fit or [(0,)])[0]), grid=False)
+        self._mark(((note + 0.5, NOTE_NAMES[note]) for note in (fit or [(2,)])[0]), grid=False)
 
     def move(self, start_s: float, stop_s: float, columns: int, ratio: float) -> None:
         """Draw another stretch."""

@@ -201,7 +201,7 @@ def read_whole(plot: str, song: SongPicture) -> Reading:
     if plot == LOUDNESS:
         wide = found.loudness_range_lu
         detail = "" if wide is None else _tr("range {:.1f} LU").format(wide)
-        return Reading(_tr("{} LUFS").format(lufs_text(found.lufs)), detail)
+        return Reading(_in_lufs(found.lufs), detail)
     if plot == SPECTRUM:
         return Reading(hz_text(found.fingerprint.centroid), _tr("centre of gravity"))
     if found.tempo_bpm is None:
@@ -245,12 +245,17 @@ def _read_loudness(song: SongPicture, time_s: float) -> Reading:
     momentary, short = song.momentary.at(time_s - 0.05), song.short_term.at(time_s - 0.05)
     if momentary is None or short is None:
         return Reading(DASH, _tr("shorter than 0.1 s") if song.duration_s < 0.1 else "")
-    return Reading(_tr("{} LUFS").format(lufs_text(momentary)), _tr("3 s: {}").format(lufs_text(short)))
+    return Reading(_in_lufs(momentary), _tr("3 s: {}").format(lufs_text(short)))
 
 
 def lufs_text(lufs: float | None) -> str:
     """A loudness as a meter writes it; what is below the gate is a dash."""
     return DASH if lufs is None or lufs <= -69.95 else loudness_text(lufs)
+
+
+def _in_lufs(lufs: float | None) -> str:
+    text = lufs_text(lufs)
+    return text if text == DASH else _tr("{} LUFS").format(text)
 
 
 def _read_spectrum(song: SongPicture, time_s: float, hz: float | None) -> Reading:

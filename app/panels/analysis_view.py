@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 AXIS_PX = 44
 """At the left of the plots, drawn with them; as `app.panels.analysis_plots` has it."""
-MIN_PLOT_PX = 60
+MIN_PLOT_PX = 64
 
 
 class AnalysisView(TimeCanvas):
@@ -273,9 +273,10 @@ def paint_head(painter: QPainter, place: QRectF, title: str, reading: Reading, c
     """Paint what stands beside a plot: its title, a value in the lane's colour, what belongs to it."""
     look = theme.tokens()
     painter.fillRect(QRectF(place.left(), place.top(), 4, place.height()), colour)
-    words = place.adjusted(20, 8, -4, 0)
+    # A little lower where there is room.
+    words = place.adjusted(20, min(5.0 + 0.25 * (place.height() - MIN_PLOT_PX), 10.0), -4, 0)
     for text, face, shade, step in (
-        (title, theme.font(look.text_title_px, 600), look.text, 21),
+        (title, theme.font(look.text_title_px, 600), look.text, 20),
         (reading.value, theme.font(look.text_body_px, 500, tabular=True), colour, 17),
         (reading.detail, theme.font(look.text_small_px, tabular=True), look.dim, 16),
     ):
