@@ -13,6 +13,7 @@ References
    parabolic interpolation (step 5).
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -161,3 +162,36 @@ def exact_lag(x: F32, first: int, n: int, around: tuple[float, int], work: F64) 
     if best == 0 or best == 2 * reach:
         return around[0]
     return middle - reach + best + vertex(work[best - 1], work[best], work[best + 1])
+
+
+@kernel
+def burst_offset(x: F32, centre: int, period: float) -> float:
+    """How far from a place the energy of a period is gathered: where the glottis closes, in a voice.
+
+    Parameters
+    ----------
+    x : float32 array, shape (>= centre + period / 2 + 1,)
+    centre : int, > period / 2
+    period : float
+
+    Returns
+    -------
+    float
+        Frames, from -period / 2 to period / 2: the angle of the energy's first Fourier coefficient. The
+        energy is that of the differences, so that the bright part of a period counts.
+    """
+    n = int(period)
+    first = centre - n // 2
+    angle = 2.0 * math.pi / period
+    turn_c, turn_s = math.cos(angle), math.sin(angle)
+    c, s = math.cos(angle * (n // 2)), -math.sin(angle * (n // 2))
+    real, imaginary = 0.0, 0.0
+    last = np.float64(x[first - 1])
+    for i in range(first, first + n):
+        here = np.float64(x[i])
+        energy = (here - last) * (here - last)
+        last = here
+        real += energy * c
+        imaginary += energy * s
+        c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
+    return math.atan2(imaginary, real) / angle

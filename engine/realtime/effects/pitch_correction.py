@@ -7,6 +7,9 @@ further in the wave than the last one did. What comes out then repeats with the 
 sung one. A head that would leave the middle of the latency by more than half a period repeats one or skips
 one. Where there is no pitch the heads stand still and the voice passes, delayed, bit by bit.
 
+Mark and place in the wave may move together without touching the pitch; they move to the burst of sound with
+which each period begins, so that fades happen where the wave is quiet and vowels keep their colour.
+
 A period is found in two steps (kernels/period.py): roughly every 2.7 ms, by YIN on the thinned voice; and
 exactly at each mark, by comparing the wave there with itself a period later. The cost is spread evenly:
 no block has more than one rough estimate.
@@ -27,7 +30,7 @@ import numpy as np
 from engine.kernels.delay import N_TAP_CELLS, N_TAPS, between8, fraction_taps, pick_taps, slide
 from engine.kernels.jit import kernel
 from engine.kernels.lanes import load8, store8
-from engine.kernels.period import exact_lag, rough_period, thinning_taps, weighted_sum
+from engine.kernels.period import burst_offset, exact_lag, rough_period, thinning_taps, weighted_sum
 from engine.realtime.effects.kind import N_READOUTS, EffectKind, Parameter
 from engine.realtime.effects.scales import KEYS, SCALE_NAMES, nearest_note
 from engine.units import F32, F64
@@ -67,6 +70,8 @@ _REST_S: Final = 0.005
 """From mark to mark where there is no pitch."""
 _STAY_CENTS: Final = 12.0
 """So much further than the middle a voice goes before it is drawn to the next note."""
+_LEAD: Final = 0.2
+"""How far a mark moves towards the burst of its period at most, as a part of the period."""
 _REACH: Final = 0.06
 """How far the exact period may lie from the rough one, as a part of it."""
 
@@ -176,6 +181,16 @@ def _sung_period(mid: F32, now: int, back: float, state: F64) -> float:
 
 
 @kernel
+def _lead(mid: F32, now: int, back: float, period: float) -> float:
+    """How far the next mark should move to stand nearer to the burst of its period."""
+    centre = now - int(back)
+    if centre + 0.5 * period + 1.0 > now:
+        centre -= int(period)
+    limit = _LEAD * period
+    return min(max(0.5 * burst_offset(mid, centre, period), -limit), limit)
+
+
+@kernel
 def _draw(params: F64, rate_hz: float, period: float, state: F64) -> float:
     """The wanted period, after the note that the voice is drawn to."""
     tuning_hz = _held(params[P_TUNING], 415.0, 466.0, 440.0)
@@ -219,14 +234,17 @@ def _mark(params: F64, rate_hz: float, state: F64, memory: F32, mid: F32) -> Non
         memory[_M_FIRST_TAPS + k] = memory[_M_SECOND_TAPS + k]
     if state[_S_PERIOD] > 0.0:
         period = _sung_period(mid, int(state[_S_AT]), back + state[_S_PART], state)
-        spacing = _draw(params, rate_hz, period, state)
-        back += spacing - period
+        wanted = _draw(params, rate_hz, period, state)
+        # Both the mark and its place in the wave move towards the burst of the period: the pitch does not
+        # feel it, and the fades happen where the wave is quiet.
+        spacing = wanted + _lead(mid, int(state[_S_AT]), back + state[_S_PART], period)
+        back += wanted - period
         if back > latency + 0.5 * period:
             back -= period
         elif back < latency - 0.5 * period:
             back += period
         state[_S_F0] = rate_hz / period
-        state[_S_OUT_F0] = rate_hz / spacing
+        state[_S_OUT_F0] = rate_hz / wanted
     else:
         spacing = _REST_S * rate_hz
         back = latency
