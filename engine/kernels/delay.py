@@ -28,7 +28,7 @@ SILENCE: Final = 1e-12
 """What circulates below, -240 dB, ends as exact zero: denormal numbers would follow, which are slow."""
 
 N_TAPS: Final = 16
-"""Neighbours of a point between two frames: flat within 0.02 dB to 0.4 of the rate."""
+"""Neighbours of a point between two frames: flat within 0.06 dB to 0.375 of the rate, 18 kHz at 48 kHz."""
 N_FRACTIONS: Final = 64
 """Places between two frames with taps of their own; between these the taps are blended."""
 N_TAP_CELLS: Final = (N_FRACTIONS + 1) * N_TAPS
