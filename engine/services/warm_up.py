@@ -1,10 +1,11 @@
-"""Compile every kernel that playing and separating need, so that no song waits for it.
+"""Compile every kernel that playing, separating and singing need, so that no song waits for it.
 
 numba keeps what it compiled beside the source, so this costs some seconds once a machine and
 installation, and about a second from then on. Runs in the process that set-up starts, or on a thread
 behind an empty window; never in the callback.
 """
 
+import multiprocessing
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
 from engine.services.feeder import warm_feeder
 from engine.services.peaks import warm_peaks
+from engine.services.process_vocal import warm_effects
 from engine.services.separation import DEFAULT_MODEL, Separator
 
 WARM_UP_S = 0.5
@@ -25,7 +27,10 @@ RATES_HZ = (44_100, 48_000)
 
 
 def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
-    """Compile the callback, the feeder and the peaks, and separate half a second of noise at two rates.
+    """Compile the callback, the feeder, the peaks and the effects, and separate noise at two rates.
+
+    The effects are compiled by a process of their own beside the rest: they take as long again, the compiler
+    holds the GIL, and set-up is being waited for.
 
     Parameters
     ----------
@@ -39,10 +44,19 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
     ModelMissing
         The model was not fetched.
     """
+    effects = multiprocessing.get_context("spawn").Process(target=warm_effects)
+    effects.start()
+    try:
+        _warm_playing(model, home or default_home())
+    finally:
+        effects.join()
+
+
+def _warm_playing(model: str, home: Home) -> None:
+    """Everything but the effects, in this process."""
     compile_callback()
     warm_feeder(EngineMemory())
     warm_peaks()
-    home = home or default_home()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         stems = StemStore(Path(folder) / "stems")

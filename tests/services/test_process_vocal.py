@@ -7,7 +7,7 @@ from engine.errors import JobCancelled, ParameterError
 from engine.realtime.effects.catalogue import KINDS
 from engine.realtime.effects.plan import EffectPlan, EffectSetting
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
-from engine.services.process_vocal import process_vocal
+from engine.services.process_vocal import process_vocal, warm_effects
 from engine.services.vocal_preset import VocalPreset
 from engine.units import energy_ratio_db
 from tests.chain_effects import LATE_FRAMES, use_test_effects
@@ -109,3 +109,11 @@ def test_what_is_no_voice_is_refused(audio):
 def test_a_tail_out_of_range_is_refused(tail_s):
     with pytest.raises(ParameterError, match="tail"):
         process_vocal(np.zeros(10, np.float32), NOTHING, RATE_HZ, tail_s=tail_s)
+
+
+def test_warming_up_leaves_no_effect_to_be_compiled():
+    warm_effects()
+    before = {name: list(kind.process.signatures) for name, kind in KINDS.items()}
+    assert all(before.values())
+    EffectPlan(RATE_HZ, everything().slots)
+    assert {name: list(kind.process.signatures) for name, kind in KINDS.items()} == before
