@@ -62,6 +62,10 @@ class AnalysisDesk(QObject):
         self.model.show_tick(tick)
         self.panel.show_tick(tick)
 
+    def close(self) -> None:
+        """Let go of what is drawn with."""
+        self.panel.view.shutdown()
+
     def _make_room(self) -> None:
         """Let the plots be seen where the dock comes up as a strip; a size that the user gave it stays."""
         window = self._desktop.window

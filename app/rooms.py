@@ -227,4 +227,5 @@ class Rooms(QObject):
         """End what has threads or files of its own."""
         self.sessions.end()
         self.library.close()
+        self.analysis.close()
         self.lanes.shutdown()

@@ -9,14 +9,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QLinearGradient, QPainter, QPen
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPen
 
 from app import theme
-from app.panels.analysis_levels import RasterLevels
+from app.panels.analysis_raster import RasterItem, heat_ramp, note_ramp, row_ground, shaded, table
 from app.panels.analysis_song import BEATS, LOUDNESS, NOTE_NAMES, NOTES, PITCH, SPECTRUM, SongPicture
-from engine.units import U8
 
 AXIS_PX = 44
 _GRID = 26
@@ -26,8 +24,6 @@ _LABEL_PX = 14
 _RANGE_DB = 66.0
 """From the spectrum's loudest down to what is black."""
 _HEADROOM_LU, _LOUDNESS_RANGE_LU = 3.0, 30.0
-
-Ramp = tuple[tuple[float, QColor], ...]
 
 
 class Plot:
@@ -136,103 +132,19 @@ class PitchPlot(Plot):
             self._line.setData(x, y, connect=joined)
 
 
-class RasterItem(pg.GraphicsObject):
-    """Columns of a raster as a picture, smooth in time.
-
-    Parameters
-    ----------
-    table : uint32 array, shape (256,)
-        Colours, 0xffRRGGBB.
-    smooth : bool
-        Whether it is smooth from row to row too.
-    """
-
-    def __init__(self, table: np.ndarray, *, smooth: bool) -> None:
-        super().__init__()
-        self.table = table
-        self._smooth = smooth
-        self._image = QImage()
-        self._place = QRectF()
-
-    def clear(self) -> None:
-        """Draw nothing."""
-        self._image = QImage()
-        self.update()
-
-    def draw(self, raster: RasterLevels, stretch: tuple[float, float], columns: int, height: int) -> None:
-        """Draw a stretch of time.
-
-        Parameters
-        ----------
-        raster : RasterLevels
-        stretch : (float, float)
-            Start and stop in seconds.
-        columns, height : int
-            Device pixels that it takes.
-        """
-        part = raster.stretch(*stretch, columns)
-        n_rows = part.values.shape[0]
-        values: U8 = part.values[::-1]
-        if not self._smooth:
-            # Each row as many times as it has pixels: it has a sharp edge, and the picture is smooth in time.
-            values = values[np.arange(height) * n_rows // max(height, 1)]
-        self.put(values, (part.start_s, part.stop_s), float(n_rows))
-
-    def put(self, values: U8, stretch: tuple[float, float], top: float) -> None:
-        """Draw some columns.
-
-        Parameters
-        ----------
-        values : uint8 array, shape (rows, columns)
-            The highest row first.
-        stretch : (float, float)
-            Start and stop of the columns in seconds.
-        top : float
-            Value of the axis at the picture's upper edge; its lower one is at 0.
-        """
-        if not values.size:
-            self.clear()
-            return
-        pixels = np.ascontiguousarray(self.table[values])
-        image = QImage(
-            pixels.data, pixels.shape[1], pixels.shape[0], 4 * pixels.shape[1], QImage.Format.Format_RGB32
-        )
-        self._image = image.copy()  # its own memory, whatever becomes of the array
-        self.prepareGeometryChange()
-        self._place = QRectF(stretch[0], 0.0, stretch[1] - stretch[0], top)
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        """Where it is, in seconds and rows."""
-        return self._place
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
-    ) -> None:
-        """Paint; the view's y axis points up, a picture's down."""
-        if self._image.isNull():
-            return
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.translate(0.0, self._place.height())
-        painter.scale(1.0, -1.0)
-        painter.drawImage(self._place, self._image)
-        painter.restore()
-
-
 class NotesPlot(Plot):
     """Which of the twelve notes sound."""
 
     def __init__(self) -> None:
         super().__init__(NOTES)
-        self._raster = RasterItem(_table(_note_ramp(self.colour), 1.7), smooth=False)
+        self._raster = RasterItem(table(note_ramp(self.colour), 1.7), smooth=False)
         self.box.addItem(self._raster)
         self.box.setYRange(0.0, 12.0, padding=0.0)
 
     def show(self, song: SongPicture | None, colour: QColor) -> None:
         """Draw another song."""
         super().show(song, colour)
-        self._raster.table = _table(_note_ramp(colour), 1.7)
+        self._raster.table = table(note_ramp(colour), 1.7)
         if song is None:
             self._raster.clear()
 
@@ -256,7 +168,7 @@ class SpectrumPlot(Plot):
 
     def __init__(self) -> None:
         super().__init__(SPECTRUM)
-        self._raster = RasterItem(_table(_heat_ramp()), smooth=True)
+        self._raster = RasterItem(table(heat_ramp()), smooth=True)
         self.box.addItem(self._raster)
         self.box.setYRange(0.0, 1.0, padding=0.0)
         self._bands_hz = np.array([27.5, 55.0])
@@ -273,7 +185,7 @@ class SpectrumPlot(Plot):
         self.box.setYRange(0.0, float(song.bands_hz.size), padding=0.0)
         lowest = song.loudest - _RANGE_DB / DB_A_STEP
         shades = np.clip((np.arange(256) - lowest) / max(song.loudest - lowest, 1.0), 0.0, 1.0)
-        self._raster.table = _shaded(_heat_ramp(), shades)
+        self._raster.table = shaded(heat_ramp(), shades)
 
     def arrange(self, height_px: float) -> None:
         """Decades, or 1, 2 and 5 of them."""
@@ -358,7 +270,7 @@ class BeatsPlot(Plot):
 
     def __init__(self) -> None:
         super().__init__(BEATS)
-        self._columns = RasterItem(_table(((0.0, row_ground()), (1.0, self.colour))), smooth=False)
+        self._columns = RasterItem(table(((0.0, row_ground()), (1.0, self.colour))), smooth=False)
         self._top = 1.0
         self.box.addItem(self._columns)
         self.box.setYRange(0.0, 1.0, padding=0.0)
@@ -367,7 +279,7 @@ class BeatsPlot(Plot):
         """Draw another song."""
         super().show(song, colour)
         body = theme.mixed(row_ground(), colour, 0.8)
-        self._columns.table = _table(((0.0, row_ground()), (1.0, body)))
+        self._columns.table = table(((0.0, row_ground()), (1.0, body)))
         if song is None:
             self._columns.clear()
             return
@@ -402,45 +314,6 @@ def make_plot(name: str) -> Plot:
         BEATS: BeatsPlot,
     }
     return makers[name]()
-
-
-# --- colours ---------------------------------------------------------------------------------------
-
-
-def row_ground() -> QColor:
-    """Colour behind a plot."""
-    look = theme.tokens()
-    return theme.mixed(look.window, look.panel, 0.5)
-
-
-def _heat_ramp() -> Ramp:
-    look = theme.tokens()
-    cold = theme.mixed(look.window, look.lane_colour("bass"), 0.42)
-    return (
-        (0.0, row_ground()),
-        (0.42, cold),
-        (0.7, theme.mixed(look.lane_colour("bass"), look.lane_colour("vocals"), 0.65)),
-        (0.88, look.lane_colour("drums")),
-        (1.0, look.text),
-    )
-
-
-def _note_ramp(colour: QColor) -> Ramp:
-    return ((0.0, row_ground()), (0.75, colour), (1.0, theme.mixed(colour, theme.tokens().text, 0.6)))
-
-
-def _table(ramp: Ramp, power: float = 1.0) -> np.ndarray:
-    return _shaded(ramp, np.linspace(0.0, 1.0, 256) ** power)
-
-
-def _shaded(ramp: Ramp, shades: np.ndarray) -> np.ndarray:
-    """Colours of a ramp at some places of it, 0 to 1, as 0xffRRGGBB."""
-    places = [place for place, _ in ramp]
-    channels = [
-        np.interp(shades, places, [channel(colour) for _, colour in ramp]).round().astype(np.uint32)
-        for channel in (QColor.red, QColor.green, QColor.blue)
-    ]
-    return np.uint32(0xFF000000) | channels[0] << 16 | channels[1] << 8 | channels[2]
 
 
 def _fading(colour: QColor, top: float, bottom: float) -> QBrush:

@@ -15,7 +15,8 @@ from PySide6.QtGui import QColor, QPainter, QResizeEvent
 from PySide6.QtWidgets import QGraphicsGridLayout
 
 from app import theme
-from app.panels.analysis_plots import AXIS_PX, Plot, SpectrumPlot, make_plot, row_ground
+from app.panels.analysis_plots import AXIS_PX, Plot, SpectrumPlot, make_plot
+from app.panels.analysis_raster import row_ground
 from app.panels.analysis_song import BEATS, SongPicture
 from app.panels.wave_backdrop import RULER_PX, Row
 
@@ -38,6 +39,8 @@ class AnalysisStack:
         self._colour = theme.tokens().accent
         self._plots: dict[str, Plot] = {}
         self._stretch = (0.0, 1.0)
+        # Its search for stray items at the end of the process takes time and finds none of ours.
+        pg.setConfigOption("exitCleanup", False)
         self._view = pg.GraphicsView(background="transparent")
         self._layout = pg.GraphicsLayout()
         self._layout.setContentsMargins(0, 0, 0, 0)

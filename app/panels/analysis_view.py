@@ -75,6 +75,12 @@ class AnalysisView(TimeCanvas):
         self._stack = stack
         self.show_song(self.song, self.colour)
 
+    def shutdown(self) -> None:
+        """Let go of the plots; nothing is drawn any more."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+
     def show_song(self, song: SongPicture | None, colour: QColor) -> None:
         """Draw another song or stem; the stretch that is shown stays."""
         self.song, self.colour = song, colour
