@@ -35,7 +35,7 @@ _ROOT = QModelIndex()
 
 ASK_ROWS = 128
 """Read at once: some screens full, a few milliseconds of a job."""
-AROUND_ROWS = 24
+AROUND_ROWS = 48
 """Read beyond what is in view, so that a turn of the wheel finds its rows there."""
 KEPT_ROWS = 8192
 """About 1 kB each."""
@@ -147,9 +147,9 @@ class LibraryModel(QAbstractTableModel):
         if role == LibraryRole.ROW:
             return row
         if role == LibraryRole.CURRENT:
-            return self._current is not None and self._current in row.song.paths
+            return self.is_current(row)
         if role == LibraryRole.CLOSENESS:
-            return self._closeness.get(row.song.song_id)
+            return self.closeness_of(row)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._story(row)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -180,6 +180,36 @@ class LibraryModel(QAbstractTableModel):
         return ", ".join(word for word in words if word)
 
     # --- rows come and go --------------------------------------------------------------------------
+
+    def row_at(self, number: int) -> LibraryRow | None:
+        """A row of the list if it has been read; if not, it is asked for.
+
+        Parameters
+        ----------
+        number : int
+            0 to `rowCount` - 1.
+        """
+        return self._row(number)
+
+    def is_current(self, row: LibraryRow) -> bool:
+        """Whether it is the song that plays."""
+        return self._current is not None and self._current in row.song.paths
+
+    def closeness_of(self, row: LibraryRow) -> float | None:
+        """As `LibraryRole.CLOSENESS`."""
+        return self._closeness.get(row.song.song_id)
+
+    def look_ahead(self, first: int, last: int) -> None:
+        """Have rows beyond those in view read before they come into view.
+
+        Parameters
+        ----------
+        first, last : int
+            In view.
+        """
+        for number in (first - AROUND_ROWS // 2, last + AROUND_ROWS // 2):
+            if 0 <= number < len(self._ids) and int(self._ids[number]) not in self._rows:
+                self._row(number)
 
     def _row(self, number: int) -> LibraryRow | None:
         """A row if it has been read; asked for when it has not, or might have changed."""

@@ -116,7 +116,7 @@ class LibraryPanel(QWidget):
 
     def _make_search(self) -> QLineEdit:
         search = _SearchField(self)
-        search.setPlaceholderText(self.tr("Search title, artist, album"))
+        search.setPlaceholderText(self.tr("Search songs"))
         search.setClearButtonEnabled(True)
         clear = search.findChild(QAction, "_q_qlineeditclearaction")
         if clear is not None:  # Qt's own picture is made for light windows

@@ -3,12 +3,11 @@
 GUI thread. Rows are painted, not built of widgets, so that a hundred thousand scroll as well as three.
 """
 
-from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from app.library_columns import COLUMNS, MATCH
-from app.library_model import Index, LibraryRole, LibraryRow
+from app.library_columns import COLUMNS
+from app.library_model import LibraryRow
 from app.theme import font, paint_icon, tokens
 
 TALL_ROW_PX = 46
@@ -22,8 +21,10 @@ ICON_PX = 12
 BAR_PX = 4
 
 
-class LibraryCells(QStyledItemDelegate):
-    """Paints the text of a cell; the table has painted the ground.
+class RowPainter:
+    """Paints the texts of rows; the ground is painted before.
+
+    Fonts and their measures are looked up once: a screen full is two hundred cells, sixty times a second.
 
     Attributes
     ----------
@@ -31,39 +32,65 @@ class LibraryCells(QStyledItemDelegate):
         The artist stands below the title.
     """
 
-    artist_below = True
+    def __init__(self) -> None:
+        look = tokens()
+        self.artist_below = True
+        self._look = look
+        self._title = _Face(font(look.text_body_px, 500))
+        self._title_now = _Face(font(look.text_body_px, 600))
+        self._words = _Face(font(look.text_small_px))
+        self._figures = _Face(font(look.text_small_px, tabular=True))
+        self._gone = QCoreApplication.translate("LibraryCells", "its file is gone")
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Every row is as high as the next."""
-        return QSize(40, TALL_ROW_PX if self.artist_below else LOW_ROW_PX)
+    def paint_nothing_yet(self, painter: QPainter, place: QRectF) -> None:
+        """A quiet stroke where the title will be.
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Paint one cell."""
-        # The stubs of PySide6 do not know the fields of style options.
-        rect = QRectF(option.rect)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType]
-        row: LibraryRow | None = index.data(LibraryRole.ROW)
-        column = COLUMNS[index.column()]
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if column.name == "title":
-            left = INSET_PX + PADDING_PX
-            place = rect.adjusted(left, 0, -CELL_PADDING_PX, 0)
-            if row is None:
-                self._paint_nothing_yet(painter, place)
-            else:
-                self._paint_title(painter, place, row, current=bool(index.data(LibraryRole.CURRENT)))
-        elif column.name == MATCH:
-            closeness: float | None = index.data(LibraryRole.CLOSENESS)
-            if closeness is not None:
-                _paint_bar(painter, rect.adjusted(CELL_PADDING_PX, 0, -CELL_PADDING_PX, 0), closeness)
-        elif row is not None:
-            edge = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
-            place = rect.adjusted(CELL_PADDING_PX, 0, -CELL_PADDING_PX, 0)
-            face = font(tokens().text_small_px, tabular=not column.stretch)
-            _line(painter, place, column.text(row.song), (face, tokens().dim), edge)
+        Parameters
+        ----------
+        painter : QPainter
+        place : QRectF
+            Of the title's cell.
+        """
+        left = place.left() + INSET_PX + PADDING_PX
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._look.raised)
+        painter.drawRoundedRect(QRectF(left, place.center().y() - 4, place.width() * 0.5, 8), 4, 4)
 
-    def _paint_title(self, painter: QPainter, place: QRectF, row: LibraryRow, *, current: bool) -> None:
-        look, song, gone = tokens(), row.song, row.path is None
-        second = QCoreApplication.translate("LibraryCells", "its file is gone") if gone else song.artist
+    def paint_cell(self, painter: QPainter, place: QRectF, number: int, row: LibraryRow) -> None:
+        """Paint the text of one cell that is not the title.
+
+        Parameters
+        ----------
+        painter : QPainter
+        place : QRectF
+        number : int
+            Of its column.
+        row : LibraryRow
+        """
+        column = COLUMNS[number]
+        edge = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
+        face = self._words if column.stretch else self._figures
+        place = place.adjusted(CELL_PADDING_PX, 0, -CELL_PADDING_PX, 0)
+        face.write(painter, place, column.text(row.song), self._look.dim, edge)
+
+    def paint_match(self, painter: QPainter, place: QRectF, closeness: float) -> None:
+        """Paint how much a song sounds like the one that was asked for, 0 to 1."""
+        _paint_bar(painter, place.adjusted(CELL_PADDING_PX, 0, -CELL_PADDING_PX, 0), closeness)
+
+    def paint_title(self, painter: QPainter, place: QRectF, row: LibraryRow, *, current: bool) -> None:
+        """Paint title and artist, or what is wrong with the song.
+
+        Parameters
+        ----------
+        painter : QPainter
+        place : QRectF
+        row : LibraryRow
+        current : bool
+            It is the song that plays.
+        """
+        look, song, gone = self._look, row.song, row.path is None
+        place = place.adjusted(INSET_PX + PADDING_PX, 0, -CELL_PADDING_PX, 0)
+        second = self._gone if gone else song.artist
         title = place
         below = self.artist_below and bool(second)
         if below:
@@ -72,18 +99,43 @@ class LibraryCells(QStyledItemDelegate):
             mark = QRectF(place.left(), place.center().y() - ICON_PX / 2, ICON_PX, ICON_PX)
             paint_icon(painter, "warning", look.warning, mark)
             title = place.adjusted(ICON_PX + 6, 0, 0, 0)
-        face = font(look.text_body_px, 600 if current else 500)
-        _line(painter, title, song.title, (face, look.dim if gone else look.text))
+        face = self._title_now if current else self._title
+        face.write(painter, title, song.title, look.dim if gone else look.text)
         if below:
             place = QRectF(place.left(), place.top() + 23, place.width(), 17)
-            _line(painter, place, second, (font(look.text_small_px), look.warning if gone else look.dim))
+            self._words.write(painter, place, second, look.warning if gone else look.dim)
 
-    @staticmethod
-    def _paint_nothing_yet(painter: QPainter, place: QRectF) -> None:
-        """A quiet stroke where the title will be."""
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(tokens().raised)
-        painter.drawRoundedRect(QRectF(place.left(), place.center().y() - 4, place.width() * 0.6, 8), 4, 4)
+
+class _Face:
+    """A font with its measures, and the texts that it had to cut."""
+
+    MOST_KEPT = 4096
+
+    def __init__(self, face: QFont) -> None:
+        self._font = face
+        self._metrics = QFontMetrics(face)
+        self._cut: dict[tuple[str, int], str] = {}
+
+    def write(
+        self,
+        painter: QPainter,
+        place: QRectF,
+        text: str,
+        colour: QColor,
+        edge: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+    ) -> None:
+        """Write as much of a text as there is room for."""
+        if not text:
+            return
+        key = (text, max(0, int(place.width())))
+        cut = self._cut.get(key)
+        if cut is None:
+            if len(self._cut) >= self.MOST_KEPT:
+                self._cut.clear()
+            cut = self._cut[key] = self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, key[1])
+        painter.setFont(self._font)
+        painter.setPen(colour)
+        painter.drawText(place, int(edge | Qt.AlignmentFlag.AlignVCenter), cut)
 
 
 def paint_ground(painter: QPainter, rect: QRectF, *, chosen: bool, raised: bool, focused: bool) -> None:
@@ -128,16 +180,3 @@ def _paint_bar(painter: QPainter, place: QRectF, part: float) -> None:
         groove.setWidth(max(float(BAR_PX), groove.width() * min(1.0, part)))
         painter.setBrush(look.accent)
         painter.drawRoundedRect(groove, BAR_PX / 2, BAR_PX / 2)
-
-
-def _line(
-    painter: QPainter,
-    place: QRectF,
-    text: str,
-    how: tuple[QFont, QColor],
-    edge: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
-) -> None:
-    painter.setFont(how[0])
-    painter.setPen(how[1])
-    elided = QFontMetrics(how[0]).elidedText(text, Qt.TextElideMode.ElideRight, max(0, int(place.width())))
-    painter.drawText(place, int(edge | Qt.AlignmentFlag.AlignVCenter), elided)

@@ -32,9 +32,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from app.library_columns import NAMES, fitting_widths
+from app.library_columns import MATCH, NAMES, fitting_widths
 from app.library_model import MOST_DRAGGED, LibraryModel, LibraryRole, LibraryRow
-from app.panels.library_cells import LOW_ROW_PX, TALL_ROW_PX, LibraryCells, paint_ground
+from app.panels.library_cells import LOW_ROW_PX, TALL_ROW_PX, RowPainter, paint_ground
 from app.panels.library_header import LibraryHeader
 from app.theme import font, tokens
 
@@ -74,14 +74,8 @@ class LibraryTable(QTableView):
         self._hidden: frozenset[str] = frozenset()
         self._match = False
         self._hovered = -1
-        self._cells = LibraryCells(self)
+        self._cells = RowPainter()
         self.setModel(model)
-        self.setItemDelegate(self._cells)
-        # The grounds of rows are painted as one, below.
-        self.setStyleSheet(
-            "QTableView { selection-background-color: transparent; }"
-            "QTableView::item, QTableView::item:hover, QTableView::item:selected { background: transparent; }"
-        )
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setMouseTracking(True)
@@ -213,29 +207,50 @@ class LibraryTable(QTableView):
         self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows' grounds, then their cells."""
-        first, last = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
-        if first >= 0:
-            last = last if last >= 0 else self._songs.rowCount() - 1
-            with QPainter(self.viewport()) as painter:
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                for row in range(first, last + 1):
-                    self._paint_ground(painter, row)
-        super().paintEvent(event)
+        """Paint the rows in view: the ground of each as one, then its cells.
 
-    def _paint_ground(self, painter: QPainter, row: int) -> None:
-        index = self._songs.index(row, 0)
-        chosen = self.selectionModel().isRowSelected(row, QModelIndex())
-        current = bool(index.data(LibraryRole.CURRENT))
-        if chosen or current or row == self._hovered:
-            focused = chosen and self.hasFocus() and row == self.currentIndex().row()
-            width = self.width() - SCROLL_BAR_PX
-            place = QRectF(0, self.rowViewportPosition(row), width, self.rowHeight(row))
-            if row == self._hovered and not chosen and not current:
-                painter.setOpacity(0.5)
-            paint_ground(
-                painter, place, chosen=chosen or row == self._hovered, raised=current, focused=focused
-            )
+        Not by a delegate: asked through Qt, each of two hundred cells costs more than painting it.
+        """
+        first, last = self.rowAt(event.rect().top()), self.rowAt(event.rect().bottom())
+        if first < 0:
+            return
+        last = last if last >= 0 else self._songs.rowCount() - 1
+        columns = [
+            (number, self.columnViewportPosition(number), self.columnWidth(number))
+            for number in range(len(NAMES))
+            if not self.isColumnHidden(number)
+        ]
+        with QPainter(self.viewport()) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for number in range(first, last + 1):
+                self._paint_row(painter, number, columns)
+        self._songs.look_ahead(first, last)
+
+    def _paint_row(self, painter: QPainter, number: int, columns: Sequence[tuple[int, int, int]]) -> None:
+        row = self._songs.row_at(number)
+        top, height = self.rowViewportPosition(number), self.rowHeight(number)
+        current = row is not None and self._songs.is_current(row)
+        self._paint_ground(painter, number, QRectF(0, top, self.width() - SCROLL_BAR_PX, height), current)
+        for column, left, width in columns:
+            place = QRectF(left, top, width, height)
+            if column == 0 and row is None:
+                self._cells.paint_nothing_yet(painter, place)
+            elif row is None:
+                continue
+            elif column == 0:
+                self._cells.paint_title(painter, place, row, current=current)
+            elif NAMES[column] == MATCH:
+                self._cells.paint_match(painter, place, self._songs.closeness_of(row) or 0.0)
+            else:
+                self._cells.paint_cell(painter, place, column, row)
+
+    def _paint_ground(self, painter: QPainter, number: int, place: QRectF, current: bool) -> None:
+        hovered = number == self._hovered
+        chosen = self.selectionModel().isRowSelected(number, QModelIndex())
+        if chosen or current or hovered:
+            focused = chosen and self.hasFocus() and number == self.currentIndex().row()
+            painter.setOpacity(0.5 if hovered and not chosen and not current else 1.0)
+            paint_ground(painter, place, chosen=chosen or hovered, raised=current, focused=focused)
             painter.setOpacity(1.0)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
