@@ -18,6 +18,7 @@ from engine.services.library_records import WHOLE_SONG, Song
 
 if TYPE_CHECKING:
     from engine.services.library_scan import ScanReport
+    from engine.services.song_similarity import SimilarSong
 
 FAILED_SHOWN = 20
 
@@ -46,10 +47,13 @@ def _open() -> Library:
 def add(folders: tuple[Path, ...], processes: int | None, as_json: bool) -> None:
     """Take every song in FOLDER and below into the library; songs that it knows are left as they are.
 
+    Stems of these songs that were separated before are listened to as well, for `similar --stem`.
+
     Stopped at any moment, it goes on where it was when it is called again. A file that cannot be read is
     named and left out.
     """
     from engine.services.library_scan import ScanProgress, scan_folders
+    from engine.services.stem_scan import scan_stems
 
     with _open() as library, progress("listening", 1.0, quiet=as_json) as update:
 
@@ -60,12 +64,18 @@ def add(folders: tuple[Path, ...], processes: int | None, as_json: bool) -> None
                 update(0.0, f"{now.found} files found")
 
         report = scan_folders(library, folders, progress=show, processes=processes)
+        stems = scan_stems(library, default_home().stems, progress=lambda part: update(part, "stems"))
     if as_json:
         failed = [{"path": path, "reason": reason} for path, reason in report.failed]
         notes = [{"path": path, "note": note} for path, note in report.notes]
-        print_json({**dataclasses.asdict(report), "failed": failed, "notes": notes})
+        counted = {"found": stems.found, "analysed": stems.analysed}
+        print_json({**dataclasses.asdict(report), "failed": failed, "notes": notes, "stems": counted})
     else:
         _show_report(report)
+        for folder, reason in stems.failed:
+            warn(reason if str(folder) in reason else f"{folder}: {reason}")
+        if stems.analysed:
+            say(f"{stems.analysed} stems of these songs listened to: library similar SONG --stem NAME")
 
 
 def _show_report(report: "ScanReport") -> None:
@@ -108,18 +118,67 @@ def list_songs(words: tuple[str, ...], sort: str, descending: bool, limit: int |
         say("no such song" if words else "the library is empty; fill it: charon library add FOLDER")
 
 
-@command.command(epilog="Example: charon library similar song.mp3 -n 5")
+@command.command(
+    epilog="Example: charon library similar song.mp3 -n 5; "
+    "charon library similar song.mp3 --at 61.5 --length 4 --again"
+)
 @click.argument("song")
 @click.option("-n", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many.")
-@click.option("--stem", help="Compare by this stem, such as drums, where it has been analysed.")
+@click.option("--stem", help="Compare by this stem, such as drums, where it has been separated.")
+@click.option("--at", "at_s", type=float, metavar="S", help="More like the bar that begins at this second.")
+@click.option("--length", "length_s", type=float, default=4.0, show_default=True, metavar="S", help="Of it.")
+@click.option("--again", is_flag=True, help="Only where exactly this bar comes again in the song.")
 @json_option
-def similar(song: str, count: int, stem: str | None, as_json: bool) -> None:
-    """Find the songs that sound most like SONG: a file in the library, a number, or words of its title."""
+def similar(
+    song: str,
+    count: int,
+    stem: str | None,
+    at_s: float | None,
+    length_s: float,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Find the songs that sound most like SONG: a file in the library, a number, or words of its title.
+
+    With --at, find the places, in all songs, that sound like the one in SONG that begins there.
+    """
+    from engine.services.segment_search import find_again, more_like_this
     from engine.services.song_similarity import similar_songs
 
+    if again and at_s is None:
+        raise click.UsageError("--again needs a place in the song: --at SECOND")
+    source = stem or WHOLE_SONG
     with _open() as library:
         asked = library.find(song)
-        found = similar_songs(library, asked.song_id, count, source=stem or WHOLE_SONG)
+        if at_s is None:
+            found = similar_songs(library, asked.song_id, count, source=source)
+            _show_similar(asked, found, as_json)
+            return
+        span_s = (at_s, length_s)
+        if again:
+            segments = find_again(library, asked.song_id, span_s, source=source)
+        else:
+            segments = more_like_this(library, asked.song_id, span_s, count, source=source)
+        songs = {one.song_id: one for one in library.songs_of([found.song_id for found in segments])}
+    if as_json:
+        told = [{**dataclasses.asdict(found), "song": songs[found.song_id]} for found in segments]
+        print_json({"song": asked, "at_s": at_s, "length_s": length_s, "segments": told})
+        return
+    what = "the same as" if again else "most like"
+    say(f"{what} {_clock(at_s)} to {_clock(at_s + length_s)} of {_name(asked)}:")
+    if segments:
+        rows = [
+            (f"{one.distance:.2f}", _clock(one.start_s), _clock(one.stop_s), *_row(songs[one.song_id]))
+            for one in segments
+        ]
+        table(
+            ("distance", "from", "to", "no", "title", "artist", "length", "bpm", "key", "LUFS", "file"), rows
+        )
+    else:
+        say("it does not come again" if again else "there is nothing else of this length in the library")
+
+
+def _show_similar(asked: Song, found: "list[SimilarSong]", as_json: bool) -> None:
     if as_json:
         print_json({"song": asked, "similar": found})
         return
@@ -164,3 +223,8 @@ def _row(song: Song) -> tuple[object, ...]:
 
 def _name(song: Song) -> str:
     return f"{song.title} ({song.artist})" if song.artist else song.title
+
+
+def _clock(time_s: float) -> str:
+    minutes, seconds = divmod(round(time_s, 1), 60.0)
+    return f"{int(minutes)}:{seconds:04.1f}"

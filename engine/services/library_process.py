@@ -118,7 +118,7 @@ def _examine(path: Path, library: "Library", analyse: Any, version: int) -> Exam
 
 def _listen(path: Path, digest: str, analyse: Any, version: int) -> "tuple[SongRecord, AnalysisRecord]":
     from engine.io.tags import read_tags
-    from engine.services.library_records import AnalysisRecord, SongRecord
+    from engine.services.library_records import SongRecord
 
     heard = analyse(path, threads=1)
     tags, _cover = read_tags(path)
@@ -132,18 +132,38 @@ def _listen(path: Path, digest: str, analyse: Any, version: int) -> "tuple[SongR
         channels=int(heard.channels),
         tags=tags,
     )
-    portrait = heard.portrait
-    analysis = AnalysisRecord(
+    return song, analysis_record(heard, version)
+
+
+def analysis_record(found: Any, version: int, source: str = "song") -> "AnalysisRecord":
+    """What the library keeps of an analysis.
+
+    Parameters
+    ----------
+    found : engine.services.analysis.Analysis
+    version : int
+        Of its formulas.
+    source : str
+        WHOLE_SONG, or the stem that was analysed.
+
+    Returns
+    -------
+    AnalysisRecord
+    """
+    from engine.services.library_records import AnalysisRecord
+
+    portrait = found.portrait
+    return AnalysisRecord(
         version=version,
-        tempo_bpm=heard.tempo_bpm,
-        key=heard.key,
-        lufs=heard.lufs,
-        fingerprint=heard.fingerprint.to_array(),
-        measures=heard.to_dict(),
+        tempo_bpm=found.tempo_bpm,
+        key=found.key,
+        lufs=found.lufs,
+        fingerprint=found.fingerprint.to_array(),
+        measures=found.to_dict(),
+        source=source,
         portrait=None if portrait is None else portrait.whole,
         moments=None if portrait is None else portrait.moments,
     )
-    return song, analysis
 
 
 def _text(value: str) -> str:
