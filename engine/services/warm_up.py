@@ -16,6 +16,7 @@ from engine.io.home import Home, default_home
 from engine.io.stem_store import StemStore
 from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
+from engine.services.curves import warm_curves
 from engine.services.feeder import warm_feeder
 from engine.services.peaks import warm_peaks
 from engine.services.process_vocal import warm_effects
@@ -27,10 +28,10 @@ RATES_HZ = (44_100, 48_000)
 
 
 def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
-    """Compile the callback, the feeder, the peaks and the effects, and separate noise at two rates.
+    """Compile the callback, the feeder, the peaks, the effects and the analysis, and separate noise.
 
-    The effects are compiled by a process of their own beside the rest: they take as long again, the compiler
-    holds the GIL, and set-up is being waited for.
+    Effects and analysis are compiled by processes of their own beside the rest: they take as long again, the
+    compiler holds the GIL, and set-up is being waited for.
 
     Parameters
     ----------
@@ -44,12 +45,15 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
     ModelMissing
         The model was not fetched.
     """
-    effects = multiprocessing.get_context("spawn").Process(target=warm_effects)
-    effects.start()
+    spawn = multiprocessing.get_context("spawn")
+    beside = [spawn.Process(target=work) for work in (warm_effects, warm_curves)]
+    for process in beside:
+        process.start()
     try:
         _warm_playing(model, home or default_home())
     finally:
-        effects.join()
+        for process in beside:
+            process.join()
 
 
 def _warm_playing(model: str, home: Home) -> None:

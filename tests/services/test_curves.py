@@ -241,3 +241,13 @@ def test_a_folder_that_refuses_costs_nothing(two_notes, tmp_path):
     curve_path(tmp_path, "b").mkdir()
     assert not save_curves(tmp_path, "b", found)
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_warming_comes_to_everything_that_a_song_needs(monkeypatch):
+    """What is not compiled by set-up would be compiled while somebody plays."""
+    heard = []
+    real = curves_room._listen
+    monkeypatch.setattr(curves_room, "_listen", lambda *given: heard.append(real(*given)))
+    curves_room.warm_curves()
+    assert [round(found.analysis.rate_hz) for found in heard] == [44_100, 48_000]
+    assert all(len(found.analysis.beats_s) > 8 for found in heard)
