@@ -17,6 +17,8 @@ from engine.units import F32, F64
 
 N_SIDE_CHAIN: Final = 10
 """Cells of a side-chain: six coefficients, then two states of the left and two of the right."""
+HIGHEST_POWER: Final = 1e12
+"""120 dB over full scale. A sample that squares to infinity would be remembered for ever."""
 _STATES: Final = 6
 _N_STATES: Final = 4
 _BUTTERWORTH: Final = 0.5**0.5
@@ -54,8 +56,8 @@ def rest_side_chain(cells: F64, at: int) -> None:
 
 
 @fast_kernel
-def linked_level(left: F32, right: F32, cells: F64, at: int, out: F32) -> None:
-    """Magnitude of the louder channel behind the high-pass, frame by frame.
+def linked_power(left: F32, right: F32, cells: F64, at: int, out: F32) -> None:
+    """Power of the louder channel behind the high-pass, frame by frame.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def linked_level(left: F32, right: F32, cells: F64, at: int, out: F32) -> None:
     at : int
         Where it begins.
     out : float32 array, shape (frames,)
-        Result.
+        Squared amplitudes, HIGHEST_POWER at most.
     """
     a, b, c = cells[at], cells[at + 1], cells[at + 2]
     d1, d2, d0 = cells[at + 3], cells[at + 4], cells[at + 5]
@@ -76,9 +78,12 @@ def linked_level(left: F32, right: F32, cells: F64, at: int, out: F32) -> None:
         y = np.float64(right[i])
         dx = x - s2
         dy = y - t2
-        heard_x = abs(d0 * x + (d1 * s1 + d2 * s2))
-        heard_y = abs(d0 * y + (d1 * t1 + d2 * t2))
-        out[i] = heard_x if heard_x > heard_y else heard_y
+        heard_x = d0 * x + (d1 * s1 + d2 * s2)
+        heard_y = d0 * y + (d1 * t1 + d2 * t2)
+        heard_x *= heard_x
+        heard_y *= heard_y
+        louder = heard_x if heard_x > heard_y else heard_y
+        out[i] = louder if louder < HIGHEST_POWER else HIGHEST_POWER
         s2 += b * s1 + c * dx
         t2 += b * t1 + c * dy
         s1 = a * s1 + b * dx

@@ -146,3 +146,20 @@ def test_not_a_number_leaves_a_setting_where_it_is(name):
     never_set = EffectRig(kind)
     never_set.params[:] = np.nan
     assert np.array_equal(never_set.process(x), EffectRig(kind).process(x))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_absurd_sample_is_forgotten(name):
+    """Its square is infinite in float32; a second later the effect does what it would have done anyway."""
+    kind = KINDS[name]
+    for detector in (0, 1):
+        values = {p.name: p.low for p in kind.parameters if p.name.endswith("_ms")}
+        if name == "compressor":
+            values["detector"] = detector
+        rig, other = EffectRig(kind, **values), EffectRig(kind, **values)
+        x = noise(96_000, 4)
+        expected = other.process(x)
+        x[:, 100] = 1e30
+        y = rig.process(x)
+        assert np.all(np.isfinite(y))
+        assert np.allclose(y[:, 48_000:], expected[:, 48_000:], atol=1e-5)

@@ -12,8 +12,6 @@ References
 
 from typing import Final
 
-import numpy as np
-
 from engine.kernels.dynamics import (
     draw_levels,
     draw_reductions,
@@ -23,7 +21,7 @@ from engine.kernels.dynamics import (
     reduction_db,
 )
 from engine.kernels.jit import kernel
-from engine.kernels.side_chain import N_SIDE_CHAIN, linked_level, rest_side_chain, tune_side_chain
+from engine.kernels.side_chain import N_SIDE_CHAIN, linked_power, rest_side_chain, tune_side_chain
 from engine.realtime.effects.kind import N_READOUTS, S_GAIN_REDUCTION_DB, EffectKind, Parameter
 from engine.realtime.effects.targets import (
     GRID_FRAMES,
@@ -120,11 +118,11 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
 
 @kernel
 def _mean_power(row: F32, state: F64) -> None:
-    """From magnitudes to twice their mean square, as the peak of a sine would be squared."""
+    """From powers to twice their mean, which for a sine is the power of its peaks."""
     power, keep = state[_S_POWER], state[_S_RMS_KEEP]
     share = 2.0 * (1.0 - keep)
     for i in range(row.shape[0]):
-        power = keep * power + share * (np.float64(row[i]) * row[i])
+        power = keep * power + share * row[i]
         row[i] = power
     state[_S_POWER] = power
 
@@ -154,6 +152,7 @@ def process_compressor(audio: F32, rate_hz: float, params: F64, state: F64, memo
     """
     n = audio.shape[1]
     levels, octaves = memory[:GRID_FRAMES], memory[GRID_FRAMES : GRID_FRAMES + n]
+    values = _S_TARGETS + T_VALUES
     done = 0
     while done < n:
         phase = state[_S_TARGETS + T_PHASE]
@@ -161,13 +160,9 @@ def process_compressor(audio: F32, rate_hz: float, params: F64, state: F64, memo
             _take_settings(rate_hz, params, state)
         stop = done + to_grid_point(state, _S_TARGETS, n - done)
         row = levels[: stop - done]
-        linked_level(audio[0, done:stop], audio[1, done:stop], state, _S_SIDE_CHAIN, row)
-        if state[_S_TARGETS + T_VALUES + P_DETECTOR] == 0.0:
-            for i in range(GRID_FRAMES):
-                levels[i] *= levels[i]
-        else:
+        linked_power(audio[0, done:stop], audio[1, done:stop], state, _S_SIDE_CHAIN, row)
+        if state[values + P_DETECTOR] != 0.0:
             _mean_power(row, state)
-        values = _S_TARGETS + T_VALUES
         draw_reductions(levels, state[values + P_THRESHOLD], state[_S_SLOPE], state[values + P_KNEE])
         slope_db = (state[_S_MAKEUP + 1] - state[_S_MAKEUP]) / GRID_FRAMES
         line = (state[_S_MAKEUP] + slope_db * phase, slope_db)

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.kernels.dynamics import fast_gain, fast_level_db, keep_factor
 from engine.kernels.jit import kernel
-from engine.kernels.side_chain import N_SIDE_CHAIN, linked_level, rest_side_chain, tune_side_chain
+from engine.kernels.side_chain import N_SIDE_CHAIN, linked_power, rest_side_chain, tune_side_chain
 from engine.realtime.effects.kind import N_READOUTS, S_GAIN_REDUCTION_DB, EffectKind, Parameter
 from engine.realtime.effects.targets import (
     T_PHASE,
@@ -44,12 +44,12 @@ PARAMETERS: Final = (
 
 PEAK_MS: Final = 10.0
 """How slowly the level falls between the peaks of a low tone."""
-_SILENT_LEVEL: Final = 1e-12
+_SILENT_POWER: Final = 1e-24
 _NEAR: Final = 1e-9  # a gain this near to where it goes is there: exactly open, exactly closed
 
 _S_TARGETS: Final = N_READOUTS
 _S_SIDE_CHAIN: Final = _S_TARGETS + n_target_cells(len(PARAMETERS))
-_S_OPEN_AT: Final = _S_SIDE_CHAIN + N_SIDE_CHAIN  # amplitudes
+_S_OPEN_AT: Final = _S_SIDE_CHAIN + N_SIDE_CHAIN  # powers
 _S_CLOSE_AT: Final = _S_OPEN_AT + 1
 _S_FLOOR: Final = _S_CLOSE_AT + 1  # gain of the closed gate
 _S_HOLD: Final = _S_FLOOR + 1  # frames
@@ -72,7 +72,7 @@ def prepare_gate(rate_hz: float, state: F64, memory: F32) -> None:
     memory : float32 array, shape (CHUNK_FRAMES,)
     """
     prepare_targets(PARAMETERS, rate_hz, state, _S_TARGETS)
-    state[_S_PEAK_KEEP] = keep_factor(PEAK_MS, rate_hz)
+    state[_S_PEAK_KEEP] = keep_factor(PEAK_MS / 2.0, rate_hz)  # a power falls twice as fast
 
 
 @kernel
@@ -82,8 +82,8 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
     first = state[_S_TARGETS + T_STARTED] == 0.0
     if follow_targets(params, state, _S_TARGETS):
         threshold_db = state[values + P_THRESHOLD]
-        state[_S_OPEN_AT] = fast_gain(threshold_db)
-        state[_S_CLOSE_AT] = fast_gain(threshold_db - state[values + P_HYSTERESIS])
+        state[_S_OPEN_AT] = fast_gain(2.0 * threshold_db)
+        state[_S_CLOSE_AT] = fast_gain(2.0 * (threshold_db - state[values + P_HYSTERESIS]))
         state[_S_FLOOR] = fast_gain(-state[values + P_RANGE])
         # One more than the hold: the frame that opens it counts down too.
         state[_S_HOLD] = 1.0 + np.floor(0.001 * state[values + P_HOLD] * rate_hz + 0.5)
@@ -93,7 +93,7 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
         if first:
             state[_S_GAIN] = state[_S_FLOOR]
     rest_side_chain(state, _S_SIDE_CHAIN)
-    if state[_S_LEVEL] < _SILENT_LEVEL:
+    if state[_S_LEVEL] < _SILENT_POWER:
         state[_S_LEVEL] = 0.0
     goal = 1.0 if state[_S_LEFT] > 0.0 else state[_S_FLOOR]
     if abs(state[_S_GAIN] - goal) < _NEAR:
@@ -102,14 +102,14 @@ def _take_settings(rate_hz: float, params: F64, state: F64) -> None:
 
 @kernel
 def _decide(row: F32, state: F64) -> None:
-    """From magnitudes of the side-chain to gains."""
+    """From powers of the side-chain to gains."""
     open_at, close_at, floor, hold = state[_S_OPEN_AT], state[_S_CLOSE_AT], state[_S_FLOOR], state[_S_HOLD]
     attack, release, keep = state[_S_ATTACK], state[_S_RELEASE], state[_S_PEAK_KEEP]
     level, left, gain = state[_S_LEVEL], state[_S_LEFT], state[_S_GAIN]
     for i in range(row.shape[0]):
-        magnitude = np.float64(row[i])
+        power = np.float64(row[i])
         fallen = level * keep
-        level = magnitude if magnitude > fallen else fallen
+        level = power if power > fallen else fallen
         # A closed gate listens to the upper threshold, an open one to the lower.
         opening = level >= (close_at if left > 0.0 else open_at)
         left = hold if opening else left - 1.0
@@ -138,7 +138,7 @@ def process_gate(audio: F32, rate_hz: float, params: F64, state: F64, memory: F3
             _take_settings(rate_hz, params, state)
         stop = done + to_grid_point(state, _S_TARGETS, n - done)
         row = memory[done:stop]
-        linked_level(audio[0, done:stop], audio[1, done:stop], state, _S_SIDE_CHAIN, row)
+        linked_power(audio[0, done:stop], audio[1, done:stop], state, _S_SIDE_CHAIN, row)
         _decide(row, state)
         done = stop
     left, right, gains = audio[0], audio[1], memory[:n]
