@@ -25,8 +25,8 @@ Bool = npt.NDArray[np.bool_]
 MIN_SEGMENT_S = 0.5
 MAX_SEGMENT_S = 60.0
 
-SAME_BELOW = 0.95
-"""Distance below which a stretch is the same music as another; two moments of two songs differ by 1.7."""
+SAME_BELOW = 0.57
+"""Distance below which a stretch is the same music as another; stretches of two songs differ by 1.4."""
 
 SAME_PART = 0.7
 """The same music is also nearer than this part of what a stretch of the song usually is."""
