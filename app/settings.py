@@ -4,7 +4,6 @@ Any thread; no Qt, so that a command can read settings too. Only `app` does: the
 values. Reading never fails: what cannot be understood is said in one line and its default is used.
 """
 
-import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +12,7 @@ from typing import Any, cast
 
 from app.paths import config_folder
 from app.write_behind import replace_file
+from engine.errors import name_hint
 from engine.io.device import StreamRequest
 
 VERSION = 1
@@ -247,9 +247,7 @@ def _items(part_type: type[Any], values: Values, notes: list[str], where: str) -
 
 
 def _unknown(where: str, key: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return f"{where}: {key!r} is not a setting; {hint}"
+    return f"{where}: {key!r} is not a setting; {name_hint(key, known)}"
 
 
 def _wrong(value: object, default: object, metadata: Mapping[str, Any]) -> str:

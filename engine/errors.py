@@ -89,4 +89,4 @@ def name_hint(name: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"

@@ -4,13 +4,14 @@ Runs on the main thread. The summaries stand here rather than in the commands so
 `charon --help` does not import numba, onnxruntime and PortAudio to print seven lines.
 """
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import click
+
+from engine.errors import name_hint
 
 COMMANDS = {
     "window": "Open the window; this is also what charon alone does.",
@@ -76,9 +77,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the sub-command that `args` start with; a misspelt one is answered with the nearest."""
         if args and not args[0].startswith("-") and args[0] not in self.summaries:
-            near = difflib.get_close_matches(args[0], self.summaries, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(self.summaries)}"
-            ctx.fail(f"no command '{args[0]}'; {hint}")
+            ctx.fail(f"no command '{args[0]}'; {name_hint(args[0], self.summaries)}")
         return super().resolve_command(ctx, args)
 
 

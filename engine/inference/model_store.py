@@ -10,13 +10,12 @@ failure there, so that what was fetched is not fetched again.
     {'vocals.onnx': ..., 'accompaniment.onnx': ...}
 """
 
-import difflib
 import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from engine.errors import ChecksumMismatch, LicenceNotAccepted, ModelError, ModelMissing
+from engine.errors import ChecksumMismatch, LicenceNotAccepted, ModelError, ModelMissing, name_hint
 from engine.inference.cards import ModelCard, Task, load_cards, write_card
 from engine.inference.fetching import Progress, check_free_space, disk_error, land, no_progress, sha256_of
 
@@ -48,9 +47,7 @@ class ModelStore:
         """Card of a model; raises ModelMissing, with the nearest name, when there is none."""
         if name in self.cards:
             return self.cards[name]
-        near = difflib.get_close_matches(name, self.cards, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.cards) or 'none'}"
-        raise ModelMissing(f"no model is called {name!r}; {hint}")
+        raise ModelMissing(f"no model is called {name!r}; {name_hint(name, self.cards)}")
 
     def is_present(self, name: str) -> bool:
         """Whether all files of a model are here, in their full size; `verify` looks into them."""

@@ -252,7 +252,7 @@ class PresetShelf:
 
 def _read_slot(table: Mapping[str, Any], where: str) -> EffectSetting:
     if "kind" not in table:
-        raise ParameterError(f"{where}: has no kind; there are: {', '.join(KINDS)}")
+        raise ParameterError(f"{where}: has no kind; there are {', '.join(KINDS)}")
     try:
         kind = find_kind(str(table["kind"]))
         known = [*_OWN_KEYS, *(parameter.name for parameter in kind.parameters)]

@@ -82,7 +82,7 @@ def test_a_preset_says_what_a_chain_is():
             "KIND = 'high_pass'\nenabled = 1",
             ", effect 1: enabled = 1 is not true or false",
         ),
-        ("[[effect]]\nwet = 1.0", ", effect 1: has no kind; there are: "),
+        ("[[effect]]\nwet = 1.0", ", effect 1: has no kind; there are "),
         ("[[effects]]\nkind = 'gate'", " has no 'effects'; did you mean 'effect'?"),
         ("effect = 3", ": effects are written as [[effect]] tables"),
         ("title = 3", ": title = 3 is not text in quotes"),
