@@ -126,21 +126,16 @@ class DockTitle(QWidget):
         items = (self._tabs.itemAt(i) for i in range(self._tabs.count()))
         return [tab for item in items if item is not None and isinstance(tab := item.widget(), DockTab)]
 
-    def show_tabs(self, docks: Sequence[QDockWidget]) -> bool:
+    def show_tabs(self, docks: Sequence[QDockWidget]) -> None:
         """Name the docks that share this place.
 
         Parameters
         ----------
         docks : sequence of QDockWidget
             From left to right, its own among them.
-
-        Returns
-        -------
-        bool
-            Whether they are others than before.
         """
         if tuple(docks) == self._beside:
-            return False
+            return
         self._beside = tuple(docks)
         while (item := self._tabs.takeAt(0)) is not None:
             tab = item.widget()
@@ -152,7 +147,6 @@ class DockTitle(QWidget):
             tab.clicked.connect(partial(_bring, dock))
             self._tabs.addWidget(tab)
             tab.show()
-        return True
 
     def _button(self, picture: str, words: str) -> QToolButton:
         button = QToolButton(self)
@@ -243,9 +237,8 @@ class DockTabs(QObject):
         """Look who shares a place with whom."""
         for dock in self._docks:
             sharing = [*self._window.tabifiedDockWidgets(dock), dock]
-            dock.title.show_tabs(
-                [other for other in self._docks if other in sharing and not other.isHidden()]
-            )
+            shown = [other for other in self._docks if other in sharing and not other.isHidden()]
+            dock.title.show_tabs(shown or [dock])
         for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
             # The style sheet makes Qt's own tabs as low as nothing; Tab must not stop there either.
             bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -34,7 +34,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from app.library_columns import MATCH, NAMES, fitting_widths
 from app.library_model import MOST_DRAGGED, LibraryModel, LibraryRole, LibraryRow
-from app.panels.library_cells import LOW_ROW_PX, TALL_ROW_PX, RowPainter, paint_ground
+from app.panels.library_cells import INSET_PX, LOW_ROW_PX, TALL_ROW_PX, RowPainter, paint_ground
 from app.panels.library_header import LibraryHeader
 from app.theme import font, tokens
 
@@ -135,7 +135,7 @@ class LibraryTable(QTableView):
 
     def _fit(self) -> None:
         # As if the scroll bar were there, or columns would jump when a search makes the list short.
-        room_px = self.width() - SCROLL_BAR_PX - 4
+        room_px = self.width() - SCROLL_BAR_PX - INSET_PX - 2
         widths = fitting_widths(room_px, self._hidden, match=self._match)
         for number, name in enumerate(NAMES):
             self.setColumnHidden(number, name not in widths)
