@@ -115,3 +115,17 @@ def test_doubles_stray_as_far_as_they_may_and_no_further(wander_hz):
     strayed = 1200 * np.log2(1 + turn[4800:-4800] / (2 * np.pi * 100 / RATE_HZ * 1000))
     assert strayed.max() == pytest.approx(cents, rel=0.15)
     assert strayed.min() == pytest.approx(-cents, rel=0.15)
+
+
+def test_a_knob_on_its_way_is_waited_for():
+    """One fade for one turn: each fade sounds both places at once."""
+    one = EffectRig(delay.KIND, time_ms=40.0, feedback=0.0)
+    one.process(np.zeros((2, 4800), np.float32))
+    one.set(time_ms=90.0)
+    x = np.zeros((2, 2 * RATE_HZ), np.float32)
+    x[:, ::37] = 1.0
+    y = one.process(x)
+    # A fraction of an echo is heard while two places sound; a second fade would be heard apart from it.
+    mixed = np.flatnonzero((y[0] > 0.0) & (y[0] < 1.0))
+    assert mixed.size > 0
+    assert np.ptp(mixed) < 0.04 * RATE_HZ

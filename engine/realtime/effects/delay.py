@@ -110,14 +110,14 @@ def prepare_delay(rate_hz: float, state: F64, memory: F32) -> None:
 
 @kernel
 def _asked_frames(values: F64, rate_hz: float) -> float:
-    """Frames from echo to echo; a note that is too long for the line is halved until it fits."""
+    """Frames from echo to echo, with a fraction; a note too long for the line is halved until it fits."""
     division = int(values[P_DIVISION])
     if division == 0:
-        return math.floor(values[P_TIME] * 1e-3 * rate_hz + 0.5)
+        return values[P_TIME] * 1e-3 * rate_hz
     time_s = _QUARTERS[division] * 60.0 / values[P_TEMPO]
     while time_s > _LONGEST_S:
         time_s *= 0.5
-    return math.floor(time_s * rate_hz + 0.5)
+    return time_s * rate_hz
 
 
 @kernel
@@ -133,16 +133,16 @@ def _aim(params: F64, rate_hz: float, state: F64) -> None:
         state[_S_PING_PONG] = values[P_PING_PONG]
     state[_S_PING_PONG] = glide_to(state[_S_PING_PONG], values[P_PING_PONG], state[_S_TARGETS + T_STEP])
     delays = state[_S_DELAY : _S_DELAY + 3]
-    if moved or delays[2] != delays[0]:
-        asked = _asked_frames(values, rate_hz)
-        if is_first:
-            delays[0] = asked
-        # A knob that is still being turned is waited for: one fade, not a hundred.
-        elif asked == delays[2] and asked != delays[0] and state[_S_FADE] == 0.0:
-            delays[1] = delays[0]
-            delays[0] = asked
-            state[_S_FADE] = 1.0
-        delays[2] = asked
+    asked = _asked_frames(values, rate_hz)
+    frames = math.floor(asked + 0.5)
+    if is_first:
+        delays[0] = frames
+    # A knob that is still being turned is waited for: one fade, not a hundred.
+    elif asked == delays[2] and frames != delays[0] and state[_S_FADE] == 0.0:
+        delays[1] = delays[0]
+        delays[0] = frames
+        state[_S_FADE] = 1.0
+    delays[2] = asked
     flush_cuts(state[_S_CUTS : _S_CUTS + 4])
 
 

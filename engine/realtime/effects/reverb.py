@@ -166,10 +166,11 @@ def _set_line(values: F64, rate_hz: float, line: int, state: F64, damping: F32) 
 def _take_size(values: F64, rate_hz: float, state: F64, is_first: bool) -> bool:
     """Lengths and pre-delay follow their knobs by one fade, once these stand still; whether one began."""
     size = values[P_SIZE]
-    asked = math.floor(values[P_PRE_DELAY] * 1e-3 * rate_hz + 0.5)
-    stands = size == state[_S_SIZE] and asked == state[_S_PRE + 2]
+    late = values[P_PRE_DELAY] * 1e-3 * rate_hz
+    asked = math.floor(late + 0.5)
+    stands = size == state[_S_SIZE] and late == state[_S_PRE + 2]
     state[_S_SIZE] = size
-    state[_S_PRE + 2] = asked
+    state[_S_PRE + 2] = late
     differs = size != state[_S_SIZE + 1] or asked != state[_S_PRE]
     if not is_first and not (stands and differs and state[_S_FADE] == 0.0):
         return False
