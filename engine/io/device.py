@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from engine.errors import DeviceError
 from engine.io.portaudio import INSTALL_PORTAUDIO as INSTALL_PORTAUDIO
-from engine.io.portaudio import CompiledStream, portaudio, reason
+from engine.io.portaudio import CompiledStream, portaudio, reason, stated_latency_s
 from engine.io.portaudio import rescan_devices as rescan_devices
 
 
@@ -258,8 +258,8 @@ class PortAudioOutput(CompiledStream):
         self.block_frames = request.block_frames
         self.input_channels = input_channels
         latency: Any = self.latency
-        self.input_latency_s = float(latency[0]) if input_channels else 0.0
-        self.output_latency_s = float(latency[1]) if input_channels else float(latency)
+        self.input_latency_s = stated_latency_s(float(latency[0])) if input_channels else 0.0
+        self.output_latency_s = stated_latency_s(float(latency[1] if input_channels else latency))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Its callback is machine code as well (`engine/realtime/capture.py`) and does not
 """
 
 from engine.io.device import DeviceInfo, explain
-from engine.io.portaudio import CompiledStream
+from engine.io.portaudio import CompiledStream, stated_latency_s
 
 
 class PortAudioInput(CompiledStream):
@@ -48,4 +48,4 @@ class PortAudioInput(CompiledStream):
             channels=self.channels,
             latency="low",
         )
-        self.input_latency_s = float(self._stream.latency)
+        self.input_latency_s = stated_latency_s(float(self._stream.latency))

@@ -80,6 +80,15 @@ def rescan_devices() -> None:
             sd._initialize()
 
 
+def stated_latency_s(latency_s: float) -> float:
+    """A latency as PortAudio states it, or 0 where that is no time at all.
+
+    It takes one buffer off what JACK says without asking whether that is as long: minus one buffer as an
+    unsigned number is a day.
+    """
+    return latency_s if 0.0 <= latency_s < 10.0 else 0.0
+
+
 def _start_another_copy(sd: Any) -> None:
     """Leave the PortAudio that hangs in a driver behind, and go on with another copy of the library.
 

@@ -8,12 +8,10 @@ Why machine code: with the GIL held inside C for a whole sort, a Python callback
 times in a hundred; this one does not notice.
 """
 
-import ctypes
 from typing import Any, cast
 
 import numba
 import numpy as np
-from numba import types
 
 from engine.kernels.jit import fast_kernel, kernel
 from engine.realtime.clock import flush_denormals, monotonic_ns, restore_float_mode
@@ -95,6 +93,7 @@ from engine.realtime.mixer import (
     update_stem_weight,
     update_targets,
 )
+from engine.realtime.signature import CALLBACK_SIGNATURE
 from engine.realtime.tone import add_tone
 from engine.realtime.transport import apply_envelope, plan_chunk, take_lane
 from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire, store_release, u8_at
@@ -301,14 +300,6 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
     i64_at(table[T_DURATION], N_DURATIONS)[counter[K_CALLBACKS] & (N_DURATIONS - 1)] = took_ns
     counter[K_WORST_NS] = max(counter[K_WORST_NS], took_ns)
     counter[K_CALLBACKS] += 1
-
-
-# `unsigned long` is 32 bits wide on Windows and 64 elsewhere.
-_ULONG = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
-CALLBACK_SIGNATURE = types.int32(
-    types.CPointer(types.float32), types.CPointer(types.float32), _ULONG, types.CPointer(types.float64),
-    _ULONG, types.CPointer(types.int64),
-)  # fmt: skip
 
 
 def _pa_callback(

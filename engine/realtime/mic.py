@@ -14,16 +14,21 @@ from typing import Final
 import numpy as np
 
 from engine.kernels.jit import fast_kernel, kernel
+from engine.realtime.bridge import N_BRIDGE, bridge_pull
+from engine.realtime.clock import monotonic_ns
 from engine.realtime.effects.chain import N_CHAIN, run_chain
 from engine.realtime.layout import (
+    C_BRIDGE_ON,
     C_INSERT_ON,
     C_MIC_CHANNEL,
     C_MIC_TAP_ON,
     C_PROBE,
     CHUNK_FRAMES,
     K_FRAMES,
+    K_LARGEST_BLOCK,
     K_MIC_LATE,
     K_MIC_LOST,
+    K_MIC_STARVED,
     K_PROBE_FRAME,
     MARK_FRAMES,
     MARK_RING_MARKS,
@@ -49,6 +54,7 @@ from engine.realtime.layout import (
     PROBE_FRAMES,
     SI_SONG_FRAME,
     SI_SOUNDING,
+    T_BRIDGE,
     T_CHAIN,
     T_CONTROL,
     T_COUNTER,
@@ -190,7 +196,11 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
     voice = scratch[: 2 * n].reshape((2, n))
     wet = scratch[2 * CHUNK_FRAMES : 2 * CHUNK_FRAMES + 2 * n]
     tap = scratch[4 * CHUNK_FRAMES : 4 * CHUNK_FRAMES + MIC_TAP_WIDTH * n].reshape((n, MIC_TAP_WIDTH))
-    if table[T_INPUT_CHANNELS] > 0:
+    if load_acquire(control, C_BRIDGE_ON) != 0:
+        bridge = i64_at(table[T_BRIDGE], N_BRIDGE)
+        block_frames = max(counter[K_LARGEST_BLOCK], n)
+        counter[K_MIC_STARVED] += bridge_pull(bridge, monotonic_ns(), device_at, block_frames, voice)
+    elif table[T_INPUT_CHANNELS] > 0:
         channel = load_acquire(control, C_MIC_CHANNEL)
         take_input(device, table[T_INPUT_CHANNELS], channel, device_at, voice)
     else:

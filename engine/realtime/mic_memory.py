@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import ParameterError
 from engine.realtime import layout as at
+from engine.realtime.bridge import Bridge
 from engine.realtime.effects.chain_memory import ChainMemory
 from engine.realtime.mic import N_VOICE
 from engine.stream.atomics import array_address, store_release
@@ -44,6 +45,8 @@ class MicMemory:
         self._control = control
         self._insert: Insert | None = None
         self._retired: Insert | None = None
+        self._bridge: Bridge | None = None
+        self._retired_bridge: Bridge | None = None
         self.chain = ChainMemory()
         self.tap = Ring(at.TAP_RING_FRAMES, at.MIC_TAP_WIDTH, np.float32)
         self.marks = Ring(at.MARK_RING_MARKS, at.N_MARK, np.int64)
@@ -109,3 +112,17 @@ class MicMemory:
         if insert is not None:
             self._table[at.T_INSERT] = array_address(insert.table)
             store_release(self._control, at.C_INSERT_ON, 1)
+
+    def attach_bridge(self, bridge: Bridge | None) -> None:
+        """Take the voice from a separate input device, or from the stream's own input again.
+
+        Parameters
+        ----------
+        bridge : Bridge or None
+            The one before it is kept until the next call: a block may still read from it.
+        """
+        store_release(self._control, at.C_BRIDGE_ON, 0)
+        self._bridge, self._retired_bridge = bridge, self._bridge
+        if bridge is not None:
+            self._table[at.T_BRIDGE] = array_address(bridge.table)
+            store_release(self._control, at.C_BRIDGE_ON, 1)

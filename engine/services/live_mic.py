@@ -5,9 +5,11 @@ comes here; it stays on the device thread (`engine/realtime/mic.py`). One contro
 playback's lock sees to.
 
 A device that has the mic too is opened as one full-duplex stream: voice in and out by one clock, in one
-callback.
+callback. A mic on another device gets a stream of its own (`capture.py`).
 """
 
+import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,7 @@ from engine.realtime.effects.plan import EffectPlan, EffectSetting
 from engine.realtime.layout import MIC_ROW
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
+from engine.services.capture import Capture
 from engine.services.feedback_risk import refuse_feedback
 from engine.services.latency_probe import RoundTrip, measure_round_trip
 from engine.services.output import Output
@@ -54,7 +57,7 @@ class MicLatency:
     Parameters
     ----------
     input_s, output_s : float
-        As the driver reports them.
+        As the driver reports them; with the bridge, where the mic is on a device of its own.
     insert_s : float
         The worker's exchange (denoising).
     chain_s : float
@@ -133,6 +136,7 @@ class LiveMic:
         opener = self._output.opener
         self._choice = None
         self._memory.mic.set_on(False)
+        self._take_companion(None)
         if isinstance(opener, DuplexOpener):
             self._output.change(opener.with_input(0))
 
@@ -150,32 +154,49 @@ class LiveMic:
             self._change(opener, self._choice)
 
     def _change(self, opener: StreamOpener, choice: MicChoice) -> None:
-        wanted = self._with_input(opener, choice)
-        before, self._choice = self._choice, choice
-        self._measured = None
+        wanted, companion = self._with_input(opener, choice)
+        before, before_companion, before_opener = self._choice, self._output.companion, self._output.opener
+        self._choice, self._measured = choice, None
         try:
             self._memory.mic.set_channel(choice.channel)
+            self._take_companion(companion)
             if before is None:
                 self._memory.start_mic()
             self._output.change(wanted)
+            if companion is not None and companion.refusal:
+                raise DeviceError(companion.refusal)  # noqa: TRY301 (undone below, as any other refusal)
         except DeviceError:
             self._choice = before
             self._memory.mic.set_on(before is not None)
+            self._take_companion(before_companion)
+            if before is not None:
+                self._memory.mic.set_channel(before.channel)
+            if self._output.opener is not before_opener and self._output.stream is not None:
+                with contextlib.suppress(DeviceError):
+                    self._output.change(before_opener)
             raise
 
-    def _with_input(self, opener: StreamOpener, choice: MicChoice) -> StreamOpener:
-        """The opener that brings the mic along."""
+    def _take_companion(self, companion: Capture | None) -> None:
+        """From now on the voice comes from this device, or from the output's own input."""
+        old = self._output.companion
+        if old is not None and old is not companion:
+            old.close()
+        self._output.companion = companion
+        self._memory.mic.attach_bridge(None)
+
+    def _with_input(self, opener: StreamOpener, choice: MicChoice) -> tuple[StreamOpener, Capture | None]:
+        """The opener that brings the mic along, or a device for it beside the output."""
         if not isinstance(opener, DuplexOpener):
             raise DeviceError("this output has no input: choose a device with one in the settings")
         output = opener.device()
         microphone = self._find(output, choice)
         refuse_feedback(microphone, output, self._gain_db, choice.confirmed)
         if microphone.index != output.index:
-            raise DeviceError(
-                f"{microphone.name!r} and {output.name!r} are two devices: choose one that has both"
-            )
+            # By name: the index changes when devices come and go.
+            device = f"{microphone.host_api}: {microphone.name}"
+            return opener.with_input(0), Capture(self._memory, device, choice.channel)
         needed = INPUT_CHANNELS if choice.channel is None else max(INPUT_CHANNELS, choice.channel + 1)
-        return opener.with_input(min(needed, max(1, microphone.inputs)))
+        return opener.with_input(min(needed, max(1, microphone.inputs))), None
 
     @staticmethod
     def _find(output: DeviceInfo, choice: MicChoice) -> DeviceInfo:
@@ -299,8 +320,12 @@ class LiveMic:
     def latency(self) -> MicLatency:
         """Where the time goes; zero for the device while it is gone."""
         stream, plan, rate_hz = self._output.stream, self.plan, self._memory.rate_hz
+        companion = self._output.companion
+        input_s = 0.0 if stream is None else stream.input_latency_s
+        if companion is not None:
+            input_s = companion.latency_s
         return MicLatency(
-            input_s=0.0 if stream is None else stream.input_latency_s,
+            input_s=input_s,
             output_s=0.0 if stream is None else stream.output_latency_s,
             insert_s=0.0 if self._insert is None else self._insert.latency_frames / rate_hz,
             chain_s=0.0 if plan is None else plan.latency_frames / rate_hz,
@@ -351,6 +376,11 @@ class LiveMic:
             What the user should know, once.
         """
         self._memory.mic.chain.collect()
+        companion = self._output.companion
+        if companion is not None and self._output.stream is not None:
+            notice = companion.watch(time.monotonic())
+            if notice is not None:
+                return notice
         recorder = self._recorder
         if recorder is None or recorder.failure is None or recorder is self._told_of:
             return None

@@ -4,6 +4,7 @@ Called by playback under its lock, on the caller's or the supervisor's thread; t
 runs only the compiled callback. It exists apart so that playback is about songs.
 """
 
+import contextlib
 import gc
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from engine.errors import DeviceError
 from engine.io.device import OutputStream, StreamOpener, rescan_devices
 from engine.realtime.callback import compile_callback
 from engine.realtime.memory import EngineMemory
+from engine.services.capture import Capture
 
 SILENT_DEVICE_S = 1.0
 """A device that has not called back for this long is gone, whatever it says of itself."""
@@ -50,6 +52,9 @@ class Output:
         What opened it, and will again.
     before_start : callable
         Called whenever a device was opened, before its first block: the rate may be another one.
+    companion : Capture or None
+        An input device of its own, opened after the output and closed before it: the sound system can be
+        started afresh only while nothing is open.
     refusal : str
         Why the device could not be taken again, in one line.
 
@@ -62,6 +67,7 @@ class Output:
         self._memory = memory
         self.opener = opener
         self.before_start: Callable[[], None] = _nothing
+        self.companion: Capture | None = None
         self._callback = compile_callback()
         self.stream: OutputStream | None = None
         self.refusal = ""
@@ -90,6 +96,10 @@ class Output:
             stream.close()
             raise
         self.stream = stream
+        if self.companion is not None:
+            # The song goes on without a mic; who opened it looks at its refusal.
+            with contextlib.suppress(DeviceError):
+                self.companion.open()
 
     def change(self, opener: StreamOpener) -> None:
         """Go over to another device, block or rate.
@@ -151,6 +161,8 @@ class Output:
 
     def close(self) -> None:
         """Stop and release the device."""
+        if self.companion is not None:
+            self.companion.close()
         stream, self.stream = self.stream, None
         if stream is not None:
             stream.close()
