@@ -31,7 +31,7 @@ from engine.kernels.delay import N_TAP_CELLS, N_TAPS, between8, fraction_taps, p
 from engine.kernels.jit import kernel
 from engine.kernels.lanes import load8, store8
 from engine.kernels.period import burst_offset, exact_lag, rough_period, thinning_taps, weighted_sum
-from engine.realtime.effects.kind import N_READOUTS, EffectKind, Parameter
+from engine.realtime.effects.kind import N_READOUTS, S_READOUT_1, S_READOUT_2, EffectKind, Parameter
 from engine.realtime.effects.scales import KEYS, SCALE_NAMES, nearest_note
 from engine.units import F32, F64
 
@@ -44,7 +44,7 @@ _LAST_SCALE: Final = len(SCALE_NAMES) - 1.0
 
 _PARAMETERS: Final = (
     Parameter("key", 0.0, 11.0, 0.0, "choice", "The scale's first note", KEYS),
-    Parameter("scale", 0.0, len(SCALE_NAMES) - 1.0, 0.0, "choice", "Notes that may sound", SCALE_NAMES),
+    Parameter("scale", 0.0, _LAST_SCALE, 0.0, "choice", "Notes that may sound", SCALE_NAMES),
     Parameter("speed_ms", 0.0, 400.0, 25.0, "linear", "How fast a note is drawn to its pitch; 0: at once"),
     Parameter("amount", 0.0, 1.0, 1.0, "linear", "How much of the error is corrected"),
     Parameter("tuning_hz", 415.0, 466.0, 440.0, "linear", "Concert pitch, the A above middle C"),
@@ -55,7 +55,8 @@ HIGHEST_HZ: Final = 1200.0
 _LATENCY_S: Final = 0.012
 """More than half of the longest period, 7.7 ms, so that no head needs what is not sung yet."""
 _HISTORY_S: Final = 0.056
-"""A head lies 20 ms back at most; two periods are compared, 31 ms, and some frames on both sides."""
+"""A head lies 20 ms back at most; of a wave that has not come in yet, one and a half periods before that are
+looked at instead, 23 ms; and some frames on both sides."""
 _PIECE_FRAMES: Final = 128
 _TICK_THIN: Final = 32
 """Frames of the thinned voice from one rough estimate to the next: 2.7 ms."""
@@ -75,8 +76,8 @@ _LEAD: Final = 0.2
 _REACH: Final = 0.06
 """How far the exact period may lie from the rough one, as a part of it."""
 
-_S_F0: Final = 1
-_S_OUT_F0: Final = 2
+_S_SUNG_HZ: Final = S_READOUT_1
+_S_CORRECTED_HZ: Final = S_READOUT_2
 _S_AT: Final = N_READOUTS  # place in the rows of the voice
 _S_THIN_AT: Final = _S_AT + 1
 _S_TICK: Final = _S_AT + 2  # frames since the last rough estimate
@@ -89,21 +90,26 @@ _S_PART: Final = _S_AT + 8
 _S_HEADS: Final = _S_AT + 9  # how far both heads lie back
 _S_LATENCY: Final = _S_AT + 11
 _S_EVERY: Final = _S_AT + 12
-_N_STATE: Final = _S_AT + 13
+_S_WORK: Final = _S_AT + 13
+_N_WORK: Final = 256
+"""Lags of the thinned voice, up to 12 kHz / 65 Hz and two more, or those around an exact period."""
+_N_STATE: Final = _S_WORK + _N_WORK
 _NO_NOTE: Final = -1000.0
 
-# Rows: the left, the right, the middle of both, the thinned voice; then work; then tables.
-_LANE_PAD: Final = 32
+_M_WEIGHTS: Final = 0
+_M_OUT: Final = _PIECE_FRAMES + 8
+_M_FIRST_TAPS: Final = _M_OUT + _PIECE_FRAMES + 8  # of both heads
+_M_SECOND_TAPS: Final = _M_FIRST_TAPS + N_TAPS
+_M_FRACTIONS: Final = _M_SECOND_TAPS + N_TAPS
+_M_THIN_TAPS: Final = _M_FRACTIONS + N_TAP_CELLS
+_M_ROWS: Final = _M_THIN_TAPS + 16 * 8  # the left, the right, the middle of both, the thinned voice
+_ROW_PAD: Final = 32
+"""Behind each row: whole vectors are read, up to seven frames and the taps beyond the newest."""
 
 
 def _every(rate_hz: float) -> int:
     """One frame in so many is kept in the thinned voice: 11 to 12 kHz."""
     return 8 if rate_hz > 60000.0 else 4
-
-
-def _row_frames(rate_hz: float) -> int:
-    # Four histories: 10,752 frames or 43 kB at 48 kHz, moved back three times a second.
-    return 4 * _history_frames(rate_hz)
 
 
 def _history_frames(rate_hz: float) -> int:
@@ -114,21 +120,9 @@ def _latency_frames(rate_hz: float) -> int:
     return round(_LATENCY_S * rate_hz)
 
 
-_M_WEIGHTS: Final = 0
-_M_OUT: Final = _PIECE_FRAMES + 8
-_M_FIRST_TAPS: Final = _M_OUT + _PIECE_FRAMES + 8
-_M_SECOND_TAPS: Final = _M_FIRST_TAPS + N_TAPS
-_M_FRACTIONS: Final = _M_SECOND_TAPS + N_TAPS
-_M_THIN_TAPS: Final = _M_FRACTIONS + N_TAP_CELLS
-_M_ROWS: Final = _M_THIN_TAPS + 16 * 8
-_N_WORK: Final = 512
-"""Lags of the thinned voice, 12 kHz / 65 Hz and two; float64, kept in the state."""
-_S_WORK: Final = _N_STATE
-_N_CELLS: Final = _N_STATE + _N_WORK
-
-
 def _n_memory(rate_hz: float) -> int:
-    return _M_ROWS + 4 * (_row_frames(rate_hz) + _LANE_PAD)
+    # Rows of four histories: 10,752 frames or 43 kB at 48 kHz, moved back six times a second.
+    return _M_ROWS + 4 * (4 * _history_frames(rate_hz) + _ROW_PAD)
 
 
 def prepare_pitch_correction(rate_hz: float, state: F64, memory: F32) -> None:
@@ -163,7 +157,7 @@ def _listen(rate_hz: float, state: F64, thin: F32) -> None:
     newest = thin[end - n : end]
     period, aperiodicity = 0.0, 1.0
     if weighted_sum(thin, end - n, newest) > _QUIET * n:
-        period, aperiodicity = rough_period(thin, end, lags, n, _THRESHOLD, state[_S_WORK:_N_CELLS])
+        period, aperiodicity = rough_period(thin, end, lags, n, _THRESHOLD, state[_S_WORK:_N_STATE])
     limit = _STILL_VOICED if state[_S_PERIOD] > 0.0 else _VOICED
     state[_S_PERIOD] = period * state[_S_EVERY] if aperiodicity < limit else 0.0
 
@@ -177,7 +171,7 @@ def _sung_period(mid: F32, now: int, back: float, state: F64) -> float:
     reach = min(max(int(_REACH * period), int(state[_S_EVERY]) + 1), 62)
     # The wave around the mark is compared with itself a period later, as far as that has come in.
     end = now + min(math.floor(1.5 * period - back), 0)
-    return exact_lag(mid, end - n, n, (period, reach), state[_S_WORK:_N_CELLS])
+    return exact_lag(mid, end - n, n, (period, reach), state[_S_WORK:_N_STATE])
 
 
 @kernel
@@ -243,13 +237,13 @@ def _mark(params: F64, rate_hz: float, state: F64, memory: F32, mid: F32) -> Non
             back -= period
         elif back < latency - 0.5 * period:
             back += period
-        state[_S_F0] = rate_hz / period
-        state[_S_OUT_F0] = rate_hz / wanted
+        state[_S_SUNG_HZ] = rate_hz / period
+        state[_S_CORRECTED_HZ] = rate_hz / wanted
     else:
         spacing = _REST_S * rate_hz
         back = latency
         state[_S_NOTE] = _NO_NOTE
-        state[_S_SHIFT] = state[_S_F0] = state[_S_OUT_F0] = 0.0
+        state[_S_SHIFT] = state[_S_SUNG_HZ] = state[_S_CORRECTED_HZ] = 0.0
     state[_S_SPACING] = spacing
     state[_S_HEADS + 1] = back
     fractions = memory[_M_FRACTIONS:_M_THIN_TAPS]
@@ -311,10 +305,10 @@ def _make_room(rows: F32, history: int, state: F64) -> None:
     at = int(state[_S_AT])
     place = at
     for r in range(3):
-        place = slide(rows[r][: rows.shape[1] - _LANE_PAD], at, history, _PIECE_FRAMES)
+        place = slide(rows[r][: rows.shape[1] - _ROW_PAD], at, history, _PIECE_FRAMES)
     state[_S_AT] = place
     state[_S_THIN_AT] = slide(
-        rows[3][: rows.shape[1] - _LANE_PAD], int(state[_S_THIN_AT]), history, _PIECE_FRAMES
+        rows[3][: rows.shape[1] - _ROW_PAD], int(state[_S_THIN_AT]), history, _PIECE_FRAMES
     )
 
 
@@ -338,7 +332,7 @@ def process_pitch_correction(audio: F32, rate_hz: float, params: F64, state: F64
     """
     size = (memory.shape[0] - _M_ROWS) // 4
     rows = memory[_M_ROWS:].reshape((4, size))
-    history = (size - _LANE_PAD) // 4
+    history = (size - _ROW_PAD) // 4
     every = int(state[_S_EVERY])
     thin_taps = memory[_M_THIN_TAPS : _M_THIN_TAPS + 16 * every]
     out = memory[_M_OUT:_M_FIRST_TAPS]
@@ -371,7 +365,7 @@ KIND: Final = EffectKind(
     name="pitch_correction",
     title="Pitch correction",
     parameters=_PARAMETERS,
-    n_state=lambda _rate_hz: _N_CELLS,
+    n_state=lambda _rate_hz: _N_STATE,
     n_memory=_n_memory,
     latency_frames=_latency_frames,
     prepare=prepare_pitch_correction,
