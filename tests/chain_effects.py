@@ -55,6 +55,7 @@ def process_bomb(audio: F32, _rate_hz: float, params: F64, state: F64, memory: F
     """Twice as loud until it is armed; then it poisons its state and its memory, and stays broken."""
     if params[0] != 0.0:
         state[3] = params[0]
+        state[0] = np.inf
         memory[:] = np.float32(np.nan)
     if state[3] == 1.0:
         audio[1, audio.shape[1] // 2 :] = np.float32(np.nan)

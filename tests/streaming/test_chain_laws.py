@@ -201,6 +201,7 @@ def test_an_effect_that_blows_up_is_taken_out_reset_and_comes_back(how, block_fr
     parts = [run(chain, x[:, :10_240], [block_frames])]
     plan.set_value(0, "arm", how)
     parts.append(run(chain, x[:, 10_240 : 10_240 + block_frames], [block_frames]))
+    assert plan.read_meters()[0].gain_reduction_db == 0.0
     plan.set_value(0, "arm", 0.0)
     parts.append(run(chain, x[:, 10_240 + block_frames :], [block_frames]))
     y = np.concatenate(parts, axis=1)
