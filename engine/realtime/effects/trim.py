@@ -54,7 +54,7 @@ RELATIVE_GATE_LU: Final = 12.0
 """Nor are those voice that are this much quieter than the voice so far."""
 FORGET_DB: Final = 0.2
 """What they take off it, and every stretch off the highest peak: one clap is not remembered for ever."""
-HEADROOM_DB: Final = 6.0
+HEADROOM_DB: Final = 5.0
 FIRST_WINDOWS: Final = 3
 """So much voice is heard before anything is learnt from it: the first word is often a soft one."""
 LEARN_S: Final = 0.3
