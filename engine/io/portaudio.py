@@ -30,6 +30,9 @@ INSTALL_PORTAUDIO = "install PortAudio (on Debian or Ubuntu: sudo apt-get instal
 stuck = threading.Event()
 """Set once a driver hangs in closing. State of the module, because PortAudio's own state is the process's."""
 
+_left_behind: list[Any] = []
+"""Copies of PortAudio in which a thread still waits: unloaded, its code would be gone when it wakes."""
+
 
 @contextlib.contextmanager
 def quiet_stderr() -> Generator[None]:
@@ -108,6 +111,7 @@ def _start_another_copy(sd: Any) -> None:
         ) from err
     if refused != 0:
         raise DeviceError("the sound system does not answer: waiting for it to come back")
+    _left_behind.append(sd._lib)
     sd._lib = library
     stuck.clear()
     atexit.register(sd._exit_handler)

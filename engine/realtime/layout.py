@@ -70,7 +70,8 @@ T_INPUT_CHANNELS: Final = T_MIC
 T_VOICE: Final = T_MIC + 1
 """float32 scratch: one planar stereo chunk, then a chunk of tap frames."""
 T_MIC_I: Final = T_MIC + 2
-T_MIC_F: Final = T_MIC + 3
+T_GUARD: Final = T_MIC + 3
+"""Table of the feedback guard (engine/realtime/howl.py)."""
 T_MIC_TAP_HEADER: Final = T_MIC + 4
 T_MIC_TAP: Final = T_MIC + 5
 T_MARK_HEADER: Final = T_MIC + 6

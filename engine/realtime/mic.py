@@ -17,13 +17,16 @@ from engine.kernels.jit import fast_kernel, kernel
 from engine.realtime.bridge import N_BRIDGE, bridge_pull
 from engine.realtime.clock import monotonic_ns
 from engine.realtime.effects.chain import N_CHAIN, run_chain
+from engine.realtime.howl import N_GUARD, guard_voice
 from engine.realtime.layout import (
     C_BRIDGE_ON,
+    C_GUARD_ON,
     C_INSERT_ON,
     C_MIC_CHANNEL,
     C_MIC_TAP_ON,
     C_PROBE,
     CHUNK_FRAMES,
+    K_DUCKED_FRAMES,
     K_FRAMES,
     K_LARGEST_BLOCK,
     K_MIC_LATE,
@@ -58,6 +61,7 @@ from engine.realtime.layout import (
     T_CHAIN,
     T_CONTROL,
     T_COUNTER,
+    T_GUARD,
     T_INPUT_CHANNELS,
     T_INSERT,
     T_LANE_PARAMS,
@@ -79,8 +83,8 @@ from engine.stream.insert import N_INSERT, exchange
 from engine.stream.ring import HEAD, HEADER_CELLS, ring_push, ring_writable
 from engine.units import F32, I64
 
-N_VOICE: Final = (2 + 2 + MIC_TAP_WIDTH) * CHUNK_FRAMES
-"""float32 scratch: the voice planar, the voice interleaved, a chunk of tap frames."""
+N_VOICE: Final = (2 + 2 + 2 + MIC_TAP_WIDTH) * CHUNK_FRAMES
+"""float32 scratch: the voice planar, then interleaved, the bare mic interleaved, a chunk of tap frames."""
 _LOUDEST = np.float32(1e6)
 """Beyond this an input sample is a driver's rubbish (as in the limiter)."""
 
@@ -195,7 +199,8 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
     scratch = f32_at(table[T_VOICE], N_VOICE)
     voice = scratch[: 2 * n].reshape((2, n))
     wet = scratch[2 * CHUNK_FRAMES : 2 * CHUNK_FRAMES + 2 * n]
-    tap = scratch[4 * CHUNK_FRAMES : 4 * CHUNK_FRAMES + MIC_TAP_WIDTH * n].reshape((n, MIC_TAP_WIDTH))
+    bare = scratch[4 * CHUNK_FRAMES : 4 * CHUNK_FRAMES + 2 * n]
+    tap = scratch[6 * CHUNK_FRAMES : 6 * CHUNK_FRAMES + MIC_TAP_WIDTH * n].reshape((n, MIC_TAP_WIDTH))
     if load_acquire(control, C_BRIDGE_ON) != 0:
         bridge = i64_at(table[T_BRIDGE], N_BRIDGE)
         block_frames = max(counter[K_LARGEST_BLOCK], n)
@@ -205,8 +210,8 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
         take_input(device, table[T_INPUT_CHANNELS], channel, device_at, voice)
     else:
         voice[:] = np.float32(0.0)
-    _interleave(voice, wet)
-    update_meter(wet, n, MIC_IN_SLOT, rate_hz, state_f)
+    _interleave(voice, bare)
+    update_meter(bare, n, MIC_IN_SLOT, rate_hz, state_f)
     tapped = load_acquire(control, C_MIC_TAP_ON) != 0
     if tapped:
         _tap_dry(voice, tap)
@@ -216,6 +221,9 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
     _interleave(voice, wet)
     if tapped:
         _tap_wet(table, wet, counter[K_FRAMES] + device_at, tap)
+    if load_acquire(control, C_GUARD_ON) != 0:
+        # After the tap: a recording is of the voice, not of what the room did to it.
+        counter[K_DUCKED_FRAMES] += guard_voice(i64_at(table[T_GUARD], N_GUARD), rate_hz, bare, wet)
     update_gain_target(f64_at(table[T_LANE_PARAMS], N_ROWS * N_PARAMS), MIC_ROW, False, state_i, state_f)
     apply_gain(wet, n, MIC_ROW, state_i, state_f)
     update_meter(wet, n, MIC_OUT_SLOT, rate_hz, state_f)

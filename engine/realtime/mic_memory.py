@@ -13,6 +13,7 @@ from engine.errors import ParameterError
 from engine.realtime import layout as at
 from engine.realtime.bridge import Bridge
 from engine.realtime.effects.chain_memory import ChainMemory
+from engine.realtime.howl import HowlGuard
 from engine.realtime.mic import N_VOICE
 from engine.stream.atomics import array_address, store_release
 from engine.stream.insert import Insert
@@ -36,6 +37,8 @@ class MicMemory:
         One row a chunk of the tap: where it lies in the stream and in the song.
     chain : ChainMemory
         Where the effect plans are published.
+    guard : HowlGuard
+        What the feedback guard knows.
     probe : float32 array, shape (PROBE_FRAMES,)
         What `play_probe` plays; written while none plays.
     """
@@ -48,6 +51,7 @@ class MicMemory:
         self._bridge: Bridge | None = None
         self._retired_bridge: Bridge | None = None
         self.chain = ChainMemory()
+        self.guard = HowlGuard()
         self.tap = Ring(at.TAP_RING_FRAMES, at.MIC_TAP_WIDTH, np.float32)
         self.marks = Ring(at.MARK_RING_MARKS, at.N_MARK, np.int64)
         self.probe: F32 = np.zeros(at.PROBE_FRAMES, np.float32)
@@ -62,6 +66,7 @@ class MicMemory:
             at.T_MARK: self.marks.data,
             at.T_PROBE: self.probe,
             at.T_CHAIN: self.chain.table,
+            at.T_GUARD: self.guard.table,
         }.items():
             table[cell] = array_address(array)
 
@@ -90,6 +95,10 @@ class MicMemory:
         if channel is not None and not 0 <= channel < 64:
             raise ParameterError(f"input channel {channel} is outside 0..63")
         store_release(self._control, at.C_MIC_CHANNEL, at.MIC_STEREO if channel is None else channel)
+
+    def set_guard(self, on: bool) -> None:
+        """Let the feedback guard duck a howl, or not."""
+        store_release(self._control, at.C_GUARD_ON, int(on))
 
     def set_tap(self, on: bool) -> None:
         """Let the tap ring fill, or not."""

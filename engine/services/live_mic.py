@@ -109,6 +109,7 @@ class LiveMic:
         self._measured: RoundTrip | None = None
         self._told_of: Recorder | None = None
         output.before_start = self._suit_device
+        memory.mic.set_guard(True)
 
     # --- which input -------------------------------------------------------------------------------
 
@@ -265,6 +266,15 @@ class LiveMic:
     def set_mute(self, mute: bool) -> None:
         """Keep the voice out of the mix; it is still metered and recorded."""
         self._memory.set_mute(MIC_ROW, mute)
+
+    def set_guard(self, on: bool) -> None:
+        """Duck a howl while it grows, which is how a mic begins, or let it happen."""
+        self._memory.mic.set_guard(on)
+
+    @property
+    def howls(self) -> int:
+        """Howls that the guard has ducked."""
+        return self._memory.mic.guard.howls
 
     def attach_insert(self, insert: Insert | None) -> None:
         """Send the voice through a worker before the chain, or not."""
