@@ -310,5 +310,17 @@ class HowlGuard:
         self._state[Q_UP] = 1.0
 
     def process(self, rate_hz: float, bare: F32, voice: F32) -> int:
-        """`guard_voice` on interleaved blocks; returns the frames turned down."""
+        """`guard_voice` on one block.
+
+        Parameters
+        ----------
+        rate_hz : float
+        bare, voice : float32 arrays, shape (2 * n,)
+            Interleaved; `voice` is changed in place.
+
+        Returns
+        -------
+        int
+            Frames that were turned down.
+        """
         return guard_voice(self.table, rate_hz, bare, voice)

@@ -108,6 +108,7 @@ class LiveMic:
         self._recorder: Recorder | None = None
         self._measured: RoundTrip | None = None
         self._told_of: Recorder | None = None
+        self._pair: tuple[DeviceInfo, DeviceInfo] | None = None
         output.before_start = self._suit_device
         memory.mic.set_guard(True)
 
@@ -192,6 +193,7 @@ class LiveMic:
         output = opener.device()
         microphone = self._find(output, choice)
         refuse_feedback(microphone, output, self._gain_db, choice.confirmed)
+        self._pair = microphone, output
         if microphone.index != output.index:
             # By name: the index changes when devices come and go.
             device = f"{microphone.host_api}: {microphone.name}"
@@ -252,10 +254,8 @@ class LiveMic:
         DeviceError
             A built-in pair would howl at it, and nobody confirmed that.
         """
-        choice, opener = self._choice, self._output.opener
-        if choice is not None and gain_db > self._gain_db and isinstance(opener, DuplexOpener):
-            output = opener.device()
-            refuse_feedback(self._find(output, choice), output, gain_db, choice.confirmed)
+        if self._choice is not None and gain_db > self._gain_db and self._pair is not None:
+            refuse_feedback(*self._pair, gain_db, self._choice.confirmed)
         self._memory.set_gain_db(MIC_ROW, gain_db)
         self._gain_db = gain_db
 

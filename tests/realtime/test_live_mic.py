@@ -79,7 +79,7 @@ def test_the_chain_adds_what_it_declares() -> None:
         connect_loop()
         live.mic.set_mute(True)
         assert abs(wet_lag_frames(live.memory)) < 0.01
-        settings = [EffectSetting(name, wet=0.3 if kind.default_wet < 1.0 else 1.0)
+        settings = [EffectSetting(name, wet=kind.default_wet)
                     for name, kind in KINDS.items()]  # fmt: skip
         plan = live.mic.set_chain(settings)
         assert live.mic.latency().chain_s * 48_000 == pytest.approx(plan.latency_frames)
@@ -182,6 +182,33 @@ def test_a_mic_on_another_device_is_bridged(tmp_path: Path) -> None:
     # The two devices share JACK's clock here: a click lies where it was played. The median, because the
     # server skips cycles while other programs take the processor.
     assert np.median(np.abs(np.diff(starts) - 24_000)) <= 24
+
+
+def test_a_mic_that_goes_away_is_silence_and_is_taken_again() -> None:
+    notices: list[str] = []
+    with jack_server(f"charon-{os.getpid()}"), metronome():
+        rescan_devices()
+        opener = portaudio_opener(StreamRequest())
+        with LiveSession(opener, MicChoice("metro"), on_notice=notices.append) as live:
+            companion = live._output.companion
+            assert companion is not None
+            assert companion._stream is not None
+            time.sleep(0.5)
+            before = live.memory.read_counters().callbacks
+            # What a driver does whose hardware was pulled: the stream ends, the output's goes on.
+            companion._stream.close()
+            deadline_s = time.monotonic() + 10.0
+            while len(notices) < 2 and time.monotonic() < deadline_s:
+                time.sleep(0.05)
+            time.sleep(1.0)
+            meters = live.memory.read_meters()
+            assert meters is not None
+            assert max(meters.mic_in.peak_db) > -40.0
+            assert live.memory.read_counters().callbacks - before > 375
+        sounddevice._terminate()
+    sounddevice._initialize()
+    assert "metro' went away: waiting" in notices[0]
+    assert notices[1].endswith("metro' is back")
 
 
 @pytest.mark.usefixtures("jack")

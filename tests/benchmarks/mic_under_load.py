@@ -1,0 +1,109 @@
+"""The mic through its whole chain on a JACK server of its own, its output connected to its input.
+
+    python -m tests.benchmarks.mic_under_load [--seconds 600] [--period 64]
+
+Two runs of the same length: idle, and while another thread sorts (the GIL held inside C). Prints one JSON
+object: for each run callbacks, xruns, starved and lost frames and the time inside the callback; the round
+trip measured by chirps and the one that the driver reports; what the chain declares and what it adds.
+"""
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+import sounddevice
+
+from app.cli.bench_realtime import gil_load
+from engine.io.device import StreamRequest, portaudio_opener, rescan_devices
+from engine.realtime.effects.catalogue import KINDS
+from engine.realtime.effects.plan import EffectSetting
+from engine.realtime.layout import MIC_TAP_WIDTH
+from engine.services.latency_probe import LISTEN_S, chirp, find_chirp
+from engine.services.live_mic import MicChoice
+from engine.services.live_session import LiveSession
+from tests.realtime.jack import connect_loop, jack_server
+
+RATE_HZ = 48_000
+
+
+def watch(live: LiveSession, seconds: float, load: str) -> dict[str, Any]:
+    """Count for so long under a load."""
+    time.sleep(1.0)
+    before = live.memory.read_counters()
+    with gil_load(load):
+        time.sleep(seconds)
+        after = live.memory.read_counters()
+    n = after.callbacks - before.callbacks
+    times_us = live.memory.callback_times_us()[-n:]
+    return {
+        "callbacks": n,
+        "expected_callbacks": round(seconds * RATE_HZ / max(1, (after.frames - before.frames) / n)),
+        "xruns": after.xruns - before.xruns,
+        "starved_frames": after.starved_frames - before.starved_frames,
+        "mic_starved_frames": after.mic_starved_frames - before.mic_starved_frames,
+        "ducked_frames": after.ducked_frames - before.ducked_frames,
+        **{f"p{q}_us": float(np.percentile(times_us, q)) for q in (50, 99, 99.9)},
+        "worst_us": float(times_us.max()),
+    }
+
+
+def chain_lag_frames(live: LiveSession) -> float:
+    """Frames from the dry chirp to the wet one; NaN where the chain has bent it beyond recognition."""
+    mic = live.memory.mic
+    mic.probe[:] = probe = chirp(RATE_HZ)
+    taps = np.zeros((mic.tap.capacity, MIC_TAP_WIDTH), np.float32)
+    mic.tap.pull(taps)
+    mic.set_tap(True)
+    time.sleep(0.1)
+    mic.play_probe()
+    time.sleep(LISTEN_S)
+    mic.set_tap(False)
+    n = mic.tap.pull(taps)
+    dry, wet = find_chirp(taps[:n, 0], probe), find_chirp(taps[:n, 2], probe)
+    return float("nan") if dry is None or wet is None else wet - dry
+
+
+def run(seconds: float, period_frames: int) -> dict[str, Any]:
+    """Everything, on one server."""
+    with jack_server("charon-bench", RATE_HZ, period_frames):
+        rescan_devices()
+        with LiveSession(portaudio_opener(StreamRequest()), MicChoice()) as live:
+            connect_loop()
+            # What comes back must not go out again.
+            live.mic.set_mute(True)
+            measured = live.mic.measure_latency()
+            reported_frames = live.mic.latency().round_trip_s * RATE_HZ
+            settings = [
+                EffectSetting(name, wet=0.3 if kind.default_wet < 1.0 else 1.0)
+                for name, kind in KINDS.items()
+            ]
+            plan = live.mic.set_chain(settings)
+            result: dict[str, Any] = {
+                "period_frames": period_frames,
+                "effects": list(KINDS),
+                "measured_frames": measured.frames,
+                "reported_frames": reported_frames,
+                "chain_declared_frames": plan.latency_frames,
+                "chain_added_frames": chain_lag_frames(live),
+                "seconds": seconds,
+            }
+            for load in ("none", "sort"):
+                result[load] = watch(live, seconds, load)
+        sounddevice._terminate()
+    sounddevice._initialize()
+    return result
+
+
+def main() -> None:
+    """Parse the arguments, print the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--period", type=int, default=64)
+    arguments = parser.parse_args()
+    print(json.dumps(run(arguments.seconds, arguments.period), indent=2))
+
+
+if __name__ == "__main__":
+    main()
