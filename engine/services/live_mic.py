@@ -192,6 +192,11 @@ class LiveMic:
             raise DeviceError("this output has no input: choose a device with one in the settings")
         output = opener.device()
         microphone = self._find(output, choice)
+        if choice.channel is not None and choice.channel >= microphone.inputs:
+            raise DeviceError(
+                f"{microphone.name!r} has {microphone.inputs} input channels, "
+                f"there is no {choice.channel + 1}: choose a lower one"
+            )
         refuse_feedback(microphone, output, self._gain_db, choice.confirmed)
         self._pair = microphone, output
         if microphone.index != output.index:

@@ -68,6 +68,16 @@ def test_a_chain_is_heard_and_follows_the_devices_rate() -> None:
     assert other.stream.input_channels == 2
 
 
+def test_a_channel_that_the_device_lacks_is_refused() -> None:
+    hand = DuplexHand(device_info("Desk", inputs=4))
+    mic, output, _ = mic_on(hand)
+    with pytest.raises(DeviceError, match=r"'Desk' has 4 input channels, there is no 5: choose a lower one"):
+        mic.open(MicChoice(channel=4))
+    assert output.stream is None
+    mic.open(MicChoice(channel=3))
+    assert hand.stream.input_channels == 4
+
+
 def test_latency_by_stage() -> None:
     hand = DuplexHand()
     mic, _, _ = mic_on(hand)
