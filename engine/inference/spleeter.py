@@ -104,7 +104,7 @@ class Spleeter:
             np.copyto(session.inputs[0], self._sessions[0].inputs[0])
         self._run_networks()
         wanted, rest = self._estimates
-        self._rows.run(apply_mask, n_rows, self._spectrum_rows, wanted, rest, self._spectrum.shape[2], True)
+        self._rows.run(apply_mask, n_rows, self._spectrum_rows, wanted, rest, self._spectrum.shape[2], 2.0)
         self._stft.inverse(self._spectrum, self._vocals)
         valid = slice(self.valid_start, self.valid_stop)
         self._rows.run(split, 2, window[:, valid], self._vocals[:, valid], out[0], out[1])

@@ -39,9 +39,9 @@ def magnitudes(row_start: int, row_stop: int, spectrum: F32, out: F32) -> None:
 
 @fast_kernel
 def apply_mask(
-    row_start: int, row_stop: int, spectrum: F32, wanted: F32, rest: F32, n_bins: int, squared: bool = True
+    row_start: int, row_stop: int, spectrum: F32, wanted: F32, rest: F32, n_bins: int, exponent: float = 2.0
 ) -> None:
-    """Multiply a spectrum, in place, with wanted^p / (wanted^p + rest^p), p = 2 or 1.
+    """Multiply a spectrum, in place, with wanted^p / (wanted^p + rest^p).
 
     Parameters
     ----------
@@ -54,17 +54,19 @@ def apply_mask(
     n_bins : int, >= N_BINS
         Bins of the transform. Those above the network's last take the mean mask of the
         `N_TOP_BINS` below it.
-    squared : bool
-        p = 2, as trained; p = 1 errs less where the network knows little of what follows.
+    exponent : float, > 0
+        p: 2 as trained; nearer to 1 it errs less where the network knows little of what follows.
     """
     half = np.float32(0.5)
     floor = np.float32(_FLOOR)
+    squared = exponent == 2.0
+    power = np.float32(exponent)
     for row in range(row_start, row_stop):
         bins, want, other = spectrum[row], wanted[row], rest[row]
         top = np.float32(0.0)
         for i in range(N_BINS):
-            of_wanted = want[i] * want[i] if squared else want[i]
-            of_rest = other[i] * other[i] if squared else other[i]
+            of_wanted = want[i] * want[i] if squared else want[i] ** power
+            of_rest = other[i] * other[i] if squared else other[i] ** power
             mask = (of_wanted + half * floor) / (of_wanted + of_rest + floor)
             bins[2 * i] *= mask
             bins[2 * i + 1] *= mask

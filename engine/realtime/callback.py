@@ -18,6 +18,7 @@ from engine.realtime.clock import flush_denormals, monotonic_ns, restore_float_m
 from engine.realtime.layout import (
     C_MIC_ON,
     C_N_LANES,
+    C_SOURCE_ON,
     C_TAP_ON,
     C_TONE,
     CHUNK_FRAMES,
@@ -94,6 +95,7 @@ from engine.realtime.mixer import (
     update_targets,
 )
 from engine.realtime.signature import CALLBACK_SIGNATURE
+from engine.realtime.source import push_source
 from engine.realtime.tone import add_tone
 from engine.realtime.transport import apply_envelope, plan_chunk, take_lane
 from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire, store_release, u8_at
@@ -267,6 +269,8 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
     done = 0
     flags = 0
     song_frame = -1
+    if load_acquire(control, C_SOURCE_ON) != 0:
+        push_source(table, recorded, n)
     while done < n:
         wanted = min(n - done, CHUNK_FRAMES)
         frames, chunk_flags = _render_chunk(table, wanted, feed_copy)

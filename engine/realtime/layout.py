@@ -83,7 +83,10 @@ T_INSERT: Final = T_MIC + 10
 """Table of the worker's exchange (engine/stream/insert.py)."""
 T_BRIDGE: Final = T_MIC + 11
 """Table of the separate input device (engine/realtime/bridge.py)."""
-N_TABLE: Final = T_MIC + 12
+T_SOURCE_HEADER: Final = T_MIC + 12
+T_SOURCE: Final = T_MIC + 13
+"""Header and data of the ring that a live separation reads (engine/realtime/source.py)."""
+N_TABLE: Final = T_MIC + 14
 
 # --- CONTROL: int64 cells written by the controller ----------------------------------------------
 C_PLAY: Final = 0
@@ -104,6 +107,10 @@ C_BRIDGE_ON: Final = 10
 """The mic comes from the separate input device."""
 C_GUARD_ON: Final = 11
 """A howl is ducked."""
+C_SOURCE_ON: Final = 12
+"""A live separation listens to the input."""
+C_SOURCE_CHANNEL: Final = 13
+"""First of the two input channels that it listens to."""
 N_CONTROL: Final = 16
 MIC_STEREO: Final = -1
 

@@ -1,0 +1,56 @@
+"""What a live separation listens to: two input channels of the device, numbered frame by frame.
+
+Device thread. The sender never waits: a ring that nobody reads is written over, and whoever reads knows by
+the numbers what is lost. It lies in shared memory, because a worker process reads it.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from engine.kernels.jit import kernel
+from engine.realtime.layout import (
+    C_SOURCE_CHANNEL,
+    N_CONTROL,
+    T_CONTROL,
+    T_INPUT_CHANNELS,
+    T_SOURCE,
+    T_SOURCE_HEADER,
+)
+from engine.stream.atomics import f32_at, i64_at, load_acquire, store_release
+from engine.stream.ring import HEAD, HEADER_CELLS
+from engine.units import F32, I64
+
+SOURCE_FRAMES: Final = 65_536
+"""1.37 s at 48 kHz, 512 KiB: four times what the slowest mode looks back."""
+_MASK: Final = SOURCE_FRAMES - 1
+_LOUDEST = np.float32(1e6)
+"""Beyond this an input sample is a driver's rubbish (as in the limiter)."""
+
+
+@kernel
+def push_source(table: I64, device: F32, n: int) -> None:
+    """Append a block of the driver's input.
+
+    Parameters
+    ----------
+    table : int64 array, shape (N_TABLE,)
+        Addresses and sizes, see `layout.py`.
+    device : float32 array, shape (n * input channels,)
+        Interleaved; a mono input is heard on both sides, a stream without input as silence.
+    n : int
+        Frames of the block.
+    """
+    channels = table[T_INPUT_CHANNELS]
+    header = i64_at(table[T_SOURCE_HEADER], HEADER_CELLS)
+    data = f32_at(table[T_SOURCE], 2 * SOURCE_FRAMES)
+    head = header[HEAD]
+    left = min(load_acquire(i64_at(table[T_CONTROL], N_CONTROL), C_SOURCE_CHANNEL), max(0, channels - 1))
+    right = min(left + 1, channels - 1)
+    for i in range(n):
+        at = 2 * ((head + i) & _MASK)
+        x = device[i * channels + left] if channels > 0 else np.float32(0.0)
+        y = device[i * channels + right] if channels > 0 else np.float32(0.0)
+        data[at] = x if abs(x) <= _LOUDEST else np.float32(0.0)
+        data[at + 1] = y if abs(y) <= _LOUDEST else np.float32(0.0)
+    store_release(header, HEAD, head + n)

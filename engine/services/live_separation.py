@@ -1,0 +1,236 @@
+"""Separating whatever comes in: two inputs of the device become stems in the mixer, a fixed time later.
+
+The host's side of it: shared memory, the worker process, the feeder's thread. Nothing here touches sound;
+the callback fills the source ring, the worker makes stems of it, the feeder brings both to the lane ring,
+and the mixer mutes, solos and balances them like a song's. Used from the thread that looks after the mic.
+
+A worker that is late or dead is heard as the input itself; see `engine/realtime/live_feed.py`.
+"""
+
+import json
+import threading
+from dataclasses import dataclass
+from multiprocessing import shared_memory
+
+import numpy as np
+
+from engine.errors import ModelError, ParameterError
+from engine.inference.live_spleeter import LIVE_MODES, LiveMode
+from engine.inference.model_store import ModelStore
+from engine.io.home import Home
+from engine.realtime import layout as at
+from engine.realtime import live_feed as feed
+from engine.realtime.memory import EngineMemory
+from engine.services.live_separation_process import (
+    LiveBlock,
+    LiveRequest,
+    live_separation_main,
+    stream_delay_frames,
+)
+from engine.services.spawned import MAX_DEATHS, Spawned
+from engine.stream.atomics import array_address, store_release
+from engine.units import F64, I64
+
+COMPUTE_S = 0.022
+"""Time for a call of the networks (9 ms here, 17 on a bad day) and for the worker to wake up."""
+LARGEST_BLOCK_FRAMES = 256
+"""A device with larger blocks is heard as much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """How a live separation is.
+
+    Parameters
+    ----------
+    ready : bool
+        The worker gives stems; before, the input is heard as it is.
+    provider : str
+        What runs the networks, once ready.
+    latency_s : float
+        From capture to the mixer, as measured; the wanted one until then.
+    late_frames : int
+        Frames whose stems came too late.
+    restarts : int
+    """
+
+    ready: bool
+    provider: str
+    latency_s: float
+    late_frames: int
+    restarts: int
+
+
+class LiveSeparation:
+    """Stems of an input.
+
+    Parameters
+    ----------
+    memory : EngineMemory
+        The engine; no song may be loaded in it, and its stream has the input.
+    home : Home
+        Where models lie.
+    model : str
+        A separating model that can run live.
+    mode : str
+        "tight" (as little delay as can be) or "clean".
+    channel : int, >= 0
+        First of the two input channels.
+    provider : str or None
+        Execution provider; None chooses.
+
+    Raises
+    ------
+    ParameterError
+        No such mode; the model cannot run live.
+    ModelError
+        The model is not here.
+    """
+
+    def __init__(
+        self,
+        memory: EngineMemory,
+        home: Home,
+        model: str = "spleeter-2stems",
+        mode: str = "tight",
+        *,
+        channel: int = 0,
+        provider: str | None = None,
+    ) -> None:
+        models = ModelStore(home.models, home.cards)
+        card = models.card(model)
+        models.files(model)
+        if card.architecture != "spleeter":
+            raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems")
+        if mode not in LIVE_MODES:
+            raise ParameterError(f"mode {mode!r} is neither {' nor '.join(map(repr, LIVE_MODES))}")
+        self.stems = card.stems
+        self._model = model
+        self._memory = memory
+        self._ready = False
+        self._provider = ""
+        n = len(card.stems)
+        self.delay_frames = live_delay_frames(LIVE_MODES[mode], card.rate_hz, memory.rate_hz)
+        self._block = shared_memory.SharedMemory(create=True, size=LiveBlock.n_bytes(n))
+        self._shared: LiveBlock | None = LiveBlock(self._block, n, fresh=True)
+        self._state: F64 = np.zeros(feed.N_LIVE_STATE)
+        self._cells = self._make_cells(self._shared, card.stems.index(card.residual_stem))
+        self._request = LiveRequest(
+            self._block.name, str(home.root), model, mode, provider, memory.rate_hz, n
+        )
+        self._process = Spawned(live_separation_main, "charon-live")
+        self._thread = threading.Thread(
+            target=feed.run_live_feed, args=(self._cells, memory.table), name="live-feed", daemon=True
+        )
+        self._start(channel)
+
+    def _make_cells(self, shared: LiveBlock, residual: int) -> I64:
+        cells: I64 = np.zeros(feed.N_LIVE, np.int64)
+        values = {
+            feed.L_N_STEMS: len(self.stems),
+            feed.L_RESIDUAL: residual,
+            feed.L_DELAY: self.delay_frames,
+            feed.L_SOURCE_HEADER: array_address(shared.source.header),
+            feed.L_SOURCE: array_address(shared.source.data),
+            feed.L_RETURN_HEADER: array_address(shared.stems.header),
+            feed.L_RETURN: array_address(shared.stems.data),
+            feed.L_VALID: array_address(shared.valid),
+            feed.L_STATE: array_address(self._state),
+            feed.L_NEXT: -1,
+        }
+        for cell, value in values.items():
+            cells[cell] = value
+        return cells
+
+    def _start(self, channel: int) -> None:
+        memory, shared = self._memory, self._shared
+        assert shared is not None  # noqa: S101  it was just made
+        memory.reset_lanes()
+        memory.set_n_lanes(1 + len(self.stems))
+        memory.table[at.T_SOURCE_HEADER] = array_address(shared.source.header)
+        memory.table[at.T_SOURCE] = array_address(shared.source.data)
+        store_release(memory.control, at.C_SOURCE_CHANNEL, channel)
+        store_release(memory.control, at.C_SOURCE_ON, 1)
+        self._process.start(self._request)
+        self._thread.start()
+        memory.set_playing(True)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker."""
+        return self._process.pid
+
+    @property
+    def state(self) -> LiveState:
+        """How it is now; any thread may ask."""
+        measured = int(self._cells[feed.L_MEASURED]) or self.delay_frames
+        return LiveState(
+            ready=self._ready,
+            provider=self._provider,
+            latency_s=measured / self._memory.rate_hz,
+            late_frames=int(self._cells[feed.L_LATE]),
+            restarts=self._process.restarts,
+        )
+
+    def row(self, stem: str) -> int:
+        """Row of a stem in the mixer's parameters, see `EngineMemory.set_gain_db`."""
+        if stem not in self.stems:
+            raise ParameterError(f"there is no stem {stem!r} here; there are {', '.join(self.stems)}")
+        return 1 + self.stems.index(stem)
+
+    def poll(self) -> list[str]:
+        """Look after the worker; some ten times a second.
+
+        Returns
+        -------
+        list of str
+            What the user should know, a line each.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be used: close this object.
+        """
+        notices: list[str] = []
+        while self._shared is not None and (message := self._shared.events.receive()) is not None:
+            event = json.loads(message)
+            if event["event"] == "failed":
+                raise ModelError(str(event["message"]))
+            self._ready, self._provider = True, str(event["provider"])
+        exit_code = self._process.look()
+        if exit_code is not None and self._shared is not None:
+            self._ready = False
+            if not self._process.is_worth_a_start():
+                raise ModelError(
+                    f"{self._model} ended {MAX_DEATHS} times in a minute (exit code {exit_code}): the input "
+                    "goes on as it is; see 'charon doctor'"
+                )
+            notices.append(f"separation stopped (exit code {exit_code}) and was started again")
+            self._process.start(self._request)
+        return notices
+
+    def close(self) -> None:
+        """Fade out and end worker and feeder; safe to call twice."""
+        if self._shared is None:
+            return
+        self._memory.set_playing(False)
+        store_release(self._cells, feed.L_STOP, 1)
+        self._thread.join()
+        store_release(self._memory.control, at.C_SOURCE_ON, 0)
+        self._process.close()  # takes longer than a block, in which the callback may still write
+        self._shared = None
+        self._block.close()
+        self._block.unlink()
+
+
+def live_delay_frames(mode: LiveMode, model_hz: int, rate_hz: int) -> int:
+    """Frames from capture to the mixer: the model's delay, its time to compute, and what the feeder is ahead.
+
+    Parameters
+    ----------
+    mode : LiveMode
+    model_hz, rate_hz : int
+        Rates of the model and of the device.
+    """
+    ahead = feed.ENVELOPE_FRAMES + 2 * LARGEST_BLOCK_FRAMES + feed.SPARE_FRAMES
+    return stream_delay_frames(mode, model_hz, rate_hz) + ahead + round(COMPUTE_S * rate_hz)
