@@ -116,7 +116,7 @@ class Bridge(QObject):
         self._erred.connect(self.failed, queued)
         self._words_read.connect(self._take_words, queued)
         self._done_on_control.connect(self._run_on_gui, queued)
-        mixer.changed.connect(self._wake)
+        mixer.changed.connect(self.wake)
         loop.changed.connect(self._send_loop)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -171,7 +171,7 @@ class Bridge(QObject):
         self._retry_at_s = time.monotonic() + RETRY_SOUND_S
         self._mixer.set_stems(playback.lanes[1:])
         self._sender.attach(playback)
-        self._wake()
+        self.wake()
         self.attached.emit()
         waiting, self._waiting_song = self._waiting_song, None
         queue, self._waiting_queue = self._waiting_queue, []
@@ -214,7 +214,7 @@ class Bridge(QObject):
         play : bool
             False loads it and stays paused.
         """
-        self._wake()
+        self.wake()
         # No engine may play what is not heard: without a device the play-head would wait for ever.
         play = play and not self._ticks.no_sound
         song = song.absolute()
@@ -236,7 +236,7 @@ class Bridge(QObject):
             # One store, read by the GUI thread: what the engine says of its song is about this one now.
             self._loads_done = number
 
-        self._call(load)
+        self.carry_out(load)
 
     def enqueue(self, songs: Iterable[Path]) -> None:
         """Separate songs after those that wait already."""
@@ -245,7 +245,7 @@ class Bridge(QObject):
             self._waiting_queue.extend(songs)
             return
         for song in songs:
-            self._call(lambda playback, song=song: playback.enqueue(song))
+            self.carry_out(lambda playback, song=song: playback.enqueue(song))
 
     def toggle_play(self) -> None:
         """Play or pause."""
@@ -253,12 +253,12 @@ class Bridge(QObject):
             self.failed.emit(self._ticks.no_sound)
         elif self._playback is not None and self._song is not None:
             playing = self._playback.status().playing
-            self._call(lambda playback: playback.pause() if playing else playback.play(), "play")
+            self.carry_out(lambda playback: playback.pause() if playing else playback.play(), "play")
 
     def seek(self, position_s: float) -> None:
         """Go to a place of the song; of several in one go only the last counts."""
         if self._folder is not None:
-            self._call(lambda playback: playback.seek(position_s), "seek")
+            self.carry_out(lambda playback: playback.seek(position_s), "seek")
 
     def to_start(self) -> None:
         """Go to the start of the loop, or of the song when we are there or there is none."""
@@ -268,15 +268,15 @@ class Bridge(QObject):
 
     def cancel(self, song: Path) -> None:
         """Stop separating a song of the queue."""
-        self._call(lambda playback: playback.cancel(song))
+        self.carry_out(lambda playback: playback.cancel(song))
 
     def retry(self, song: Path) -> None:
         """Separate a song of the queue once more."""
-        self._call(lambda playback: playback.retry(song))
+        self.carry_out(lambda playback: playback.retry(song))
 
     def remove(self, song: Path) -> None:
         """Take a song out of the queue."""
-        self._call(lambda playback: playback.remove(song))
+        self.carry_out(lambda playback: playback.remove(song))
 
     def choose_model(self, name: str) -> None:
         """Separate with another model from now on."""
@@ -285,11 +285,11 @@ class Bridge(QObject):
             playback.set_model(name)
             self._done_on_control.emit(lambda: self._model_is(name))
 
-        self._call(change)
+        self.carry_out(change)
 
     def set_stems_limit(self, n_bytes: int) -> None:
         """How much disk space separated songs may take, from the next song on."""
-        self._call(lambda playback: playback.set_stems_limit(n_bytes), "stems-limit")
+        self.carry_out(lambda playback: playback.set_stems_limit(n_bytes), "stems-limit")
 
     def use_device(self, opener: "StreamOpener") -> None:
         """Play on another device, or with another buffer; `device_opened` or `failed` says how it went."""
@@ -304,15 +304,23 @@ class Bridge(QObject):
             self._done_on_control.emit(self._device_is_open)
 
         self._output = GivenOutput(opener)
-        self._call(change, "device")
+        self.carry_out(change, "device")
 
     def set_test_tone(self, on: bool) -> None:
         """Play a quiet tone instead of the song."""
-        self._call(lambda playback: playback.set_test_tone(on), "tone")
+        self.carry_out(lambda playback: playback.set_test_tone(on), "tone")
 
-    def _call(self, call: "Callable[[Playback], object]", key: str = "") -> None:
-        """Carry an intent out on the control thread."""
-        self._wake()
+    def carry_out(self, call: "Callable[[Playback], object]", key: str = "") -> None:
+        """Carry an intent out on the control thread; what it raises is shown.
+
+        Parameters
+        ----------
+        call : callable
+            Given the engine.
+        key : str
+            As in `ControlThread.put`.
+        """
+        self.wake()
         playback = self._playback
         if playback is not None:
             self._control.put(lambda: call(playback), key)
@@ -330,7 +338,7 @@ class Bridge(QObject):
 
     def _device_is_open(self) -> None:
         self._ticks.no_sound = ""
-        self._wake()
+        self.wake()
         if self._playback is not None:
             status = self._playback.status()
             self._ticks.restart(status)
@@ -344,11 +352,12 @@ class Bridge(QObject):
         start_s, stop_s = self._loop.active_s or (None, None)
         if stop_s is not None and self.tick.duration_s is not None:
             stop_s = min(stop_s, self.tick.duration_s)
-        self._call(lambda playback: playback.set_loop(start_s, stop_s), "loop")
+        self.carry_out(lambda playback: playback.set_loop(start_s, stop_s), "loop")
 
     # --- looking -----------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Tick fast for a while: something moves."""
         self._awake_until_s = time.monotonic() + FALL_S
         if self._timer.interval() != TICK_MS:
             self._timer.start(TICK_MS)
@@ -400,7 +409,7 @@ class Bridge(QObject):
     def _take_words(self, words: SongWords) -> None:
         if words.song == self._song:
             self._words = words
-            self._wake()
+            self.wake()
 
     def _look_at_jobs(self, playback: "Playback") -> None:
         jobs = playback.jobs()
@@ -433,5 +442,5 @@ class Bridge(QObject):
             self._done_on_control.emit(self._device_is_open)
             self._told.emit(self.tr("Sound plays on {}").format(playback.stream.name))
 
-        # Not through _call: looking for a device in vain must not keep the window ticking fast.
+        # Not through carry_out: looking for a device in vain must not keep the window ticking fast.
         self._control.put(attempt, "retry-sound")

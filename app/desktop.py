@@ -123,6 +123,9 @@ class Desktop(QObject):
             "analysis", self.tr("Analysis"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
         self.window.add_panel(
+            "mic", self.tr("Mic"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
+        )
+        self.window.add_panel(
             "models", self.tr("Models"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
 

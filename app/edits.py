@@ -94,19 +94,31 @@ class Edits:
         before = (self._loop.span_s, self._loop.enabled)
         after = (span_s, enabled)
         if before != after:
-            self._push(_tr("Loop"), lambda value: self._loop.set(*value), (before, after), gesture)
+            self.push(_tr("Loop"), lambda value: self._loop.set(*value), (before, after), gesture)
 
     def _change(self, text: str, values: dict[str, dict[str, Any]], gesture: int | None) -> None:
         before = {name: self._mixer.strip(name) for name in values}
         after = {name: replace(before[name], **new) for name, new in values.items()}
         if after != before:
-            self._push(text, self._apply, (before, after), gesture)
+            self.push(text, self._apply, (before, after), gesture)
 
-    def _push(
-        self, text: str, apply: Callable[[Any], None], values: tuple[Any, Any], gesture: int | None
+    def push(
+        self, text: str, apply: Callable[[Any], None], values: tuple[Any, Any], gesture: int | None = None
     ) -> None:
         """Make a step, or make the newest one longer when it belongs to the same gesture.
 
+        Parameters
+        ----------
+        text : str
+            What the menu calls it.
+        apply : callable
+            Puts one of the values into force.
+        values : (before, after)
+        gesture : int or None
+            From `begin_gesture`.
+
+        Notes
+        -----
         Qt would merge the two itself, but PySide never frees a command that was merged away: a drag
         would leave sixty of them a second behind.
         """

@@ -52,7 +52,7 @@ class LiveSettings(QObject):
         Parameters
         ----------
         section : str
-            "audio", "stems", "export", "window", "mixer", "library" or "analysis".
+            "audio", "stems", "export", "window", "mixer", "library", "analysis" or "mic".
         **values
             By the name of the setting.
 

@@ -7,7 +7,7 @@ is where the platform expects it (platformdirs). Nothing is created here: whoeve
 import os
 from pathlib import Path
 
-from platformdirs import user_config_path, user_log_path
+from platformdirs import user_config_path, user_log_path, user_music_path
 
 import resources
 
@@ -37,3 +37,14 @@ def built_in_presets() -> Path:
 def user_presets() -> Path:
     """Folder of the user's own mic presets."""
     return config_folder() / "presets"
+
+
+def mic_chain_file(side: str) -> Path:
+    """Where a chain of the mic ("A" or "B") is kept as it was left."""
+    return config_folder() / "mic" / f"{side}.toml"
+
+
+def takes_folder() -> Path:
+    """Folder of what is recorded: CHARON_HOME/takes, or Charon in the user's music."""
+    root = os.environ.get("CHARON_HOME")
+    return Path(root, "takes") if root else user_music_path() / "Charon"

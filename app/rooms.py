@@ -12,6 +12,7 @@ from app.analysis_desk import AnalysisDesk
 from app.engine_start import Started
 from app.jobs import Task
 from app.library_desk import LibraryDesk
+from app.mic_desk import MicDesk
 from app.models_model import ModelsModel
 from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
 from app.panels.lanes import LanesPanel
@@ -43,6 +44,7 @@ class Rooms(QObject):
     models : ModelsModel
     library : LibraryDesk
     analysis : AnalysisDesk
+    mic : MicDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -77,6 +79,7 @@ class Rooms(QObject):
         self.sessions.failed.connect(window.status.warn)
         self.library = LibraryDesk(desktop, home)
         self.analysis = AnalysisDesk(desktop, self.lanes.waves)
+        self.mic = MicDesk(desktop, home)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -104,6 +107,7 @@ class Rooms(QObject):
         self.lanes.show_song(tick.folder)
         self.lanes.show_tick(tick)
         self.analysis.show_tick(tick)
+        self.mic.show_tick(tick)
         if self._settings is not None and self._settings.isVisible():
             self._settings.show_device(tick.device)
 

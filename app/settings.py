@@ -114,6 +114,20 @@ class AnalysisSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MicSettings:
+    """The microphone: which, how loud, and what is recorded of it. It is never on by itself."""
+
+    device: str = _item("", "Input; empty is the one of the device that plays, or else the system's.")
+    channel: int = _item(0, "Channel from 0; -1 is the first two as stereo.", low=-1, high=255)
+    gain_db: float = _item(0.0, "Level of the voice in the mix, dB.", low=-72.0, high=12.0)
+    denoiser: str = _item("", "Model that takes the noise away; empty for none.")
+    record: str = _choice(
+        "both", "What a take holds: the bare voice, the finished one.", "dry", "wet", "both"
+    )
+    with_song: bool = _item(True, "Whether recording starts the song, too.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of them, by section."""
 
@@ -124,6 +138,7 @@ class Settings:
     mixer: MixerSettings = MixerSettings()
     library: LibrarySettings = LibrarySettings()
     analysis: AnalysisSettings = AnalysisSettings()
+    mic: MicSettings = MicSettings()
 
 
 def settings_file() -> Path:

@@ -66,7 +66,7 @@ class Slide(QAbstractSlider):
         self._begin_gesture = begin_gesture
         self._gesture: int | None = None
         self._since_change = QElapsedTimer()
-        self._drag_x: float | None = None
+        self._drag_at_px: float | None = None
         self._drag_fraction = 0.0
         self._wheel_rest = 0.0
         self._showing = False
@@ -122,6 +122,22 @@ class Slide(QAbstractSlider):
     def draw(self, painter: QPainter, groove: QRectF, knob: QPointF) -> None:
         """Paint groove and knob."""
 
+    # How a hand moves it; a round knob says otherwise.
+
+    @property
+    def jumps(self) -> bool:
+        """Whether a click beside the knob brings it there."""
+        return True
+
+    @property
+    def travel_px(self) -> float:
+        """How far a drag goes from the lowest value to the highest."""
+        return self.groove().width()
+
+    def way_px(self, place: QPointF) -> float:
+        """How far along its way the pointer is at a place."""
+        return place.x()
+
     # Geometry.
 
     def sizeHint(self) -> QSize:
@@ -156,7 +172,7 @@ class Slide(QAbstractSlider):
     @property
     def lifted(self) -> bool:
         """Whether the knob is under the pointer's hand."""
-        return self.isEnabled() and (self._hovered or self._drag_x is not None)
+        return self.isEnabled() and (self._hovered or self._drag_at_px is not None)
 
     # Mouse.
 
@@ -167,28 +183,28 @@ class Slide(QAbstractSlider):
             return
         self._gesture = self._begin_gesture()
         groove, x = self.groove(), event.position().x()
-        if abs(x - self.knob().x()) > KNOB_PX:
+        if self.jumps and abs(x - self.knob().x()) > KNOB_PX:
             self._change(self._stuck(self.value_at(_clip((x - groove.left()) / groove.width()))))
-        self._drag_x = x
+        self._drag_at_px = self.way_px(event.position())
         self._drag_fraction = self.fraction_of(self.amount)
         self.setSliderDown(True)
         self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag; with Shift a tenth as far."""
-        if self._drag_x is None:
+        if self._drag_at_px is None:
             return
-        x = event.position().x()
+        at_px = self.way_px(event.position())
         fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        self._drag_fraction += (x - self._drag_x) / self.groove().width() * (_FINE if fine else 1.0)
-        self._drag_x = x
+        self._drag_fraction += (at_px - self._drag_at_px) / self.travel_px * (_FINE if fine else 1.0)
+        self._drag_at_px = at_px
         value = self.value_at(_clip(self._drag_fraction))
         self._change(value if fine else self._stuck(value))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Let go; the next click is another gesture."""
-        if event.button() == Qt.MouseButton.LeftButton and self._drag_x is not None:
-            self._drag_x = None
+        if event.button() == Qt.MouseButton.LeftButton and self._drag_at_px is not None:
+            self._drag_at_px = None
             # The gesture goes on for the pause of a double-click, whose reset then takes the click back.
             self._since_change.start()
             self.setSliderDown(False)
@@ -199,7 +215,7 @@ class Slide(QAbstractSlider):
         if event.button() == Qt.MouseButton.LeftButton:
             self._continue_gesture()
             self._change(self.neutral)
-            self._drag_x = None
+            self._drag_at_px = None
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """One step a notch, a tenth of it with Shift."""
@@ -281,7 +297,7 @@ class Slide(QAbstractSlider):
 
     def _stuck(self, value: float) -> float:
         """The neutral value if this one is within two pixels of it."""
-        away_px = abs(self.fraction_of(value) - self.fraction_of(self.neutral)) * self.groove().width()
+        away_px = abs(self.fraction_of(value) - self.fraction_of(self.neutral)) * self.travel_px
         return self.neutral if away_px <= 2 else value
 
 

@@ -24,6 +24,8 @@ class ValueLabel(QWidget):
         The value that a text stands for, or None.
     widest : str
         Text that must fit.
+    centred : bool
+        Stand in the middle, as below a knob, rather than at the right.
 
     Attributes
     ----------
@@ -39,6 +41,8 @@ class ValueLabel(QWidget):
         parse: Callable[[str], float | None],
         widest: str,
         parent: QWidget | None = None,
+        *,
+        centred: bool = False,
     ) -> None:
         super().__init__(parent)
         self._text_of = text_of
@@ -52,13 +56,9 @@ class ValueLabel(QWidget):
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFixedSize(self.sizeHint())
-        self._field = QLineEdit(self)
-        self._field.setFont(self.font())
-        self._field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._field.setProperty("class", "inline")
-        self._field.hide()
-        self._field.installEventFilter(self)
-        self._field.textEdited.connect(lambda: self._mark(invalid=False))
+        self._align = Qt.AlignmentFlag.AlignHCenter if centred else Qt.AlignmentFlag.AlignRight
+        # Made when somebody types: a chain of effects has a hundred labels.
+        self._made_field: QLineEdit | None = None
 
     @property
     def text(self) -> str:
@@ -68,7 +68,16 @@ class ValueLabel(QWidget):
     @property
     def field(self) -> QLineEdit:
         """The field, shown while typing."""
-        return self._field
+        if self._made_field is None:
+            field = self._made_field = QLineEdit(self)
+            field.setFont(self.font())
+            field.setAlignment(self._align)
+            field.setProperty("class", "inline")
+            field.setAccessibleName(self.accessibleName())
+            field.hide()
+            field.installEventFilter(self)
+            field.textEdited.connect(lambda: self._mark(invalid=False))
+        return self._made_field
 
     def show_value(self, value: float) -> None:
         """Read a value."""
@@ -85,7 +94,8 @@ class ValueLabel(QWidget):
     def setAccessibleName(self, name: str) -> None:
         """Name the label and its field."""
         super().setAccessibleName(name)
-        self._field.setAccessibleName(name)
+        if self._made_field is not None:
+            self._made_field.setAccessibleName(name)
 
     def start_typing(self, return_to: QWidget | None = None) -> None:
         """Show the field.
@@ -97,11 +107,11 @@ class ValueLabel(QWidget):
         """
         self._return_to = return_to
         self._mark(invalid=False)
-        self._field.setText(self.text)
-        self._field.setGeometry(self.rect())
-        self._field.show()
-        self._field.selectAll()
-        self._field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.field.setText(self.text)
+        self.field.setGeometry(self.rect())
+        self.field.show()
+        self.field.selectAll()
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def sizeHint(self) -> QSize:
         """Room for the widest text, in the height of a row."""
@@ -119,7 +129,7 @@ class ValueLabel(QWidget):
         painter.setFont(self.font())
         painter.setPen(self._colour or look.dim)
         place = self.rect().adjusted(_LEFT_PX, 0, -_RIGHT_PX, 0)
-        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.text)
+        painter.drawText(place, self._align | Qt.AlignmentFlag.AlignVCenter, self.text)
         draw_focus(painter, self, look.radius_small_px)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -143,7 +153,7 @@ class ValueLabel(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Enter takes the number, Escape does not; nor is one taken that is none when the focus goes."""
-        if watched is self._field and self._field.isVisible():
+        if watched is self._made_field and self.field.isVisible():
             # Neither key may go on to the label, to shortcuts or to a dialog around the field.
             if isinstance(event, QKeyEvent) and event.key() in (*_ENTER, Qt.Key.Key_Escape):
                 if event.type() == QEvent.Type.KeyPress:
@@ -151,36 +161,36 @@ class ValueLabel(QWidget):
                 event.accept()
                 return True
             if event.type() == QEvent.Type.FocusOut:
-                value = self._parse(self._field.text())
-                changed = self._field.text() != self.text
+                value = self._parse(self.field.text())
+                changed = self.field.text() != self.text
                 self._close(focus=False)
                 if value is not None and changed:
                     self.value_typed.emit(value)
         return super().eventFilter(watched, event)
 
     def _commit(self) -> None:
-        value = self._parse(self._field.text())
+        value = self._parse(self.field.text())
         if value is None:
             self._mark(invalid=True)
-            self._field.selectAll()
+            self.field.selectAll()
             return
         self._close(focus=True)
         self.value_typed.emit(value)
 
     def _close(self, *, focus: bool) -> None:
-        if not self._field.isVisible():
+        if self._made_field is None or not self._made_field.isVisible():
             return
         # Hidden first it would hand the focus to whoever is next in line.
         if focus:
-            self._field.blockSignals(True)
-            self._field.removeEventFilter(self)
+            self.field.blockSignals(True)
+            self.field.removeEventFilter(self)
             (self._return_to or self).setFocus(Qt.FocusReason.OtherFocusReason)
-            self._field.installEventFilter(self)
-            self._field.blockSignals(False)
-        self._field.hide()
+            self.field.installEventFilter(self)
+            self.field.blockSignals(False)
+        self.field.hide()
 
     def _mark(self, *, invalid: bool) -> None:
-        if bool(self._field.property("invalid")) != invalid:
-            self._field.setProperty("invalid", invalid)
-            self._field.style().unpolish(self._field)
-            self._field.style().polish(self._field)
+        if bool(self.field.property("invalid")) != invalid:
+            self.field.setProperty("invalid", invalid)
+            self.field.style().unpolish(self.field)
+            self.field.style().polish(self.field)

@@ -16,6 +16,10 @@ _SPEAKER: Final = ("speaker", "lautsprecher", "haut-parleur", "altavo")
 _HEADPHONES: Final = ("headphone", "headset", "earphone", "airpods", "line out", "usb", "jack", "bluetooth")
 
 
+class FeedbackRisk(DeviceError):
+    """A mic would howl on its speakers; whoever knows better may confirm it (`MicChoice.confirmed`)."""
+
+
 def is_open_air(microphone: DeviceInfo, output: DeviceInfo) -> bool:
     """Whether both are, by their names, parts of one machine with nothing but air between them.
 
@@ -45,12 +49,12 @@ def refuse_feedback(microphone: DeviceInfo, output: DeviceInfo, gain_db: float, 
 
     Raises
     ------
-    DeviceError
+    FeedbackRisk
         In one line, with both ways out.
     """
     if confirmed or gain_db <= SAFE_GAIN_DB or not is_open_air(microphone, output):
         return
-    raise DeviceError(
+    raise FeedbackRisk(
         f"{microphone.name!r} would hear {output.name!r} and howl at {gain_db:+.0f} dB: use headphones and "
         f"confirm it, or turn the mic down to {SAFE_GAIN_DB:.0f} dB"
     )
