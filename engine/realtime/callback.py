@@ -45,11 +45,13 @@ from engine.realtime.layout import (
     MASTER_ROW,
     MAX_LANES,
     METER_SLOTS,
+    MI_RUN,
     N_CONTROL,
     N_COUNTERS,
     N_DURATIONS,
     N_FEED,
     N_METER,
+    N_MIC_I,
     N_PARAMS,
     N_ROWS,
     N_STATE_F,
@@ -73,6 +75,7 @@ from engine.realtime.layout import (
     T_LIMITER_I,
     T_METER,
     T_METER_SEQ,
+    T_MIC_I,
     T_N_TAPS,
     T_RATE_HZ,
     T_RING_AUDIO,
@@ -86,7 +89,7 @@ from engine.realtime.layout import (
     TAP_RING_FRAMES,
 )
 from engine.realtime.limiter import LF_GAIN, N_LIMITER_F, N_LIMITER_I, limit
-from engine.realtime.mic import run_mic
+from engine.realtime.mic_call import call_mic
 from engine.realtime.mixer import (
     apply_gain,
     blend_stems,
@@ -278,7 +281,8 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
             song_frame = state_i[SI_SONG_FRAME]
         flags |= chunk_flags
         if load_acquire(control, C_MIC_ON) != 0:
-            run_mic(table, recorded, done, frames, out)
+            run_mic = i64_at(table[T_MIC_I], N_MIC_I)[MI_RUN]
+            call_mic(run_mic, table, recorded, done, frames, out)
         apply_gain(out, frames, MASTER_ROW, state_i, state_f)
         add_tone(out, frames, rate_hz, control[C_TONE], state_f)
         limit(

@@ -228,6 +228,8 @@ N_STATE_F: Final = SF_GAIN + 6 * N_ROWS
 MI_PROBE_SEEN: Final = 0
 MI_PROBE_AT: Final = 1
 """Frames of the probe played so far; PROBE_FRAMES at rest."""
+MI_RUN: Final = 2
+"""Address of the path's machine code (engine/realtime/mic_call.py)."""
 MI_MARK: Final = 4
 """Scratch for the N_MARK cells of a mark."""
 N_MIC_I: Final = MI_MARK + N_MARK

@@ -15,6 +15,7 @@ from engine.realtime.bridge import Bridge
 from engine.realtime.effects.chain_memory import ChainMemory
 from engine.realtime.howl import HowlGuard
 from engine.realtime.mic import N_VOICE
+from engine.realtime.mic_call import mic_address
 from engine.stream.atomics import array_address, store_release
 from engine.stream.insert import Insert
 from engine.stream.ring import Ring
@@ -82,7 +83,12 @@ class MicMemory:
         self._table[at.T_INPUT_CHANNELS] = channels
 
     def set_on(self, on: bool) -> None:
-        """Let the mic's path run, or not at all; mute first, because this is an edge."""
+        """Let the mic's path run, or not at all; mute first, because this is an edge.
+
+        The first time its code is loaded, which takes a second, or some twenty when it is compiled.
+        """
+        if on:
+            self._cells[at.MI_RUN] = mic_address()
         store_release(self._control, at.C_MIC_ON, int(on))
 
     @property

@@ -19,6 +19,7 @@ from engine.realtime.effects.plan import EffectPlan, EffectSetting
 from engine.realtime.layout import MIC_ROW
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
+from engine.realtime.mic_call import mic_address
 from engine.services.capture import Capture
 from engine.services.feedback_risk import refuse_feedback
 from engine.services.latency_probe import RoundTrip, measure_round_trip
@@ -118,6 +119,10 @@ class LiveMic:
     def choice(self) -> MicChoice | None:
         """The mic that is open; None when it is closed."""
         return self._choice
+
+    def prepare(self) -> None:
+        """Load the mic's code before it is needed: a song need not be silent meanwhile."""
+        mic_address()
 
     def open(self, choice: MicChoice) -> None:
         """Listen to a microphone; the output may fall silent for a moment.

@@ -58,6 +58,7 @@ class SongMic:
         DeviceError
             There is no such input, it refuses, or it would howl; the song goes on without it.
         """
+        self.live.prepare()
         with self._changing_device():
             self.live.open(choice)
 
