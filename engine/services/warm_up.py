@@ -15,7 +15,9 @@ from engine.io.encode import OutputFormat, SoundFileWriter
 from engine.io.home import Home, default_home
 from engine.io.stem_store import StemStore
 from engine.realtime.callback import compile_callback
+from engine.realtime.capture import compile_capture_callback
 from engine.realtime.memory import EngineMemory
+from engine.realtime.mic_call import mic_address
 from engine.services.curves import warm_curves
 from engine.services.feeder import warm_feeder
 from engine.services.peaks import warm_peaks
@@ -28,10 +30,10 @@ RATES_HZ = (44_100, 48_000)
 
 
 def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
-    """Compile the callback, the feeder, the peaks, the effects and the analysis, and separate noise.
+    """Compile the callback, the feeder, the peaks, the mic, the effects and the analysis, and separate noise.
 
-    Effects and analysis are compiled by processes of their own beside the rest: they take as long again, the
-    compiler holds the GIL, and set-up is being waited for.
+    Mic, effects and analysis are compiled by processes of their own beside the rest: they take as long
+    again, the compiler holds the GIL, and set-up is being waited for.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
         The model was not fetched.
     """
     spawn = multiprocessing.get_context("spawn")
-    beside = [spawn.Process(target=work) for work in (warm_effects, warm_curves)]
+    beside = [spawn.Process(target=work) for work in (warm_effects, warm_curves, warm_mic)]
     for process in beside:
         process.start()
     try:
@@ -56,8 +58,14 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
             process.join()
 
 
+def warm_mic() -> None:
+    """Compile the mic's path, which a song is played without, and the callback of a second device."""
+    mic_address()
+    compile_capture_callback()
+
+
 def _warm_playing(model: str, home: Home) -> None:
-    """Everything but the effects, in this process."""
+    """Everything but the mic, the effects and the analysis, in this process."""
     compile_callback()
     warm_feeder(EngineMemory())
     warm_peaks()
