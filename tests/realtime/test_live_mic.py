@@ -100,14 +100,18 @@ def test_no_loop_is_one_line() -> None:
 
 
 @pytest.mark.usefixtures("jack")
-def test_the_voice_runs_while_the_gil_is_held() -> None:
+def test_the_voice_runs_and_is_recorded_while_the_gil_is_held(tmp_path: Path) -> None:
     with session() as live:
         live.mic.set_chain([EffectSetting("high_pass")])
+        recorder = live.mic.record(TakeRequest(tmp_path))
         time.sleep(0.5)
         before = live.memory.read_counters()
         with gil_load("sort"):
             time.sleep(3.0)
             after = live.memory.read_counters()
+        recorder.stop()
+    assert recorder.lost_frames == 0
+    assert soundfile.info(recorder.paths["wet"]).frames > after.frames - before.frames
     assert after.callbacks - before.callbacks > 0.9 * 3.0 * 48_000 / 128
     assert after.mic_lost_frames == after.starved_frames == 0
 
