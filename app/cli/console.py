@@ -207,3 +207,8 @@ def _show_warning(
     else:
         where = f"{Path(filename).name}:{lineno}"
         logging.getLogger("py.warnings").warning("%s: %s: %s", where, category.__name__, message)
+
+
+def stem_names(text: str | None) -> list[str]:
+    """Names in an option: "vocals, drums"."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.console import json_option, print_json, progress, say, warn
+from app.cli.console import json_option, print_json, progress, say, stem_names, warn
 from engine.errors import DecodeError, DeviceError, ParameterError
 from engine.io.decode import probe
 from engine.io.device import StreamRequest, find_output, portaudio_opener
@@ -16,10 +16,6 @@ from engine.services.playback_status import PlaybackStatus
 
 LOOK_S = 0.05
 OPEN_TIMEOUT_S = 60.0
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 @click.command(epilog="Example: charon play song.mp3 --mute vocals --seconds 30")
@@ -52,7 +48,7 @@ def command(
     find_output(device)
     request = StreamRequest(device=device, rate_hz=rate_hz, block_frames=block_frames or 0)
     with Playback(portaudio_opener(request), model=model, on_notice=warn) as playback:
-        _set_all(playback, _names(mute), _names(solo))
+        _set_all(playback, stem_names(mute), stem_names(solo))
         if not as_json:
             stream = playback.stream
             say(f"{song.name} on {stream.name}, {stream.rate_hz} Hz, {model}")

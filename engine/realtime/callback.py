@@ -62,6 +62,7 @@ from engine.realtime.layout import (
     SI_EPOCH,
     SI_SONG_FRAME,
     SI_SOUNDING,
+    SOURCE_CHANNELS,
     T_CHANNELS,
     T_CONTROL,
     T_COUNTER,
@@ -272,7 +273,7 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
     done = 0
     flags = 0
     song_frame = -1
-    if load_acquire(control, C_SOURCE_ON) != 0:
+    if load_acquire(control, C_SOURCE_ON) == SOURCE_CHANNELS:
         push_source(table, recorded, n)
     while done < n:
         wanted = min(n - done, CHUNK_FRAMES)

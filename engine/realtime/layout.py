@@ -108,11 +108,16 @@ C_BRIDGE_ON: Final = 10
 C_GUARD_ON: Final = 11
 """A howl is ducked."""
 C_SOURCE_ON: Final = 12
-"""A live separation listens to the input."""
+"""What a live separation listens to: SOURCE_OFF, SOURCE_CHANNELS or SOURCE_MIC."""
 C_SOURCE_CHANNEL: Final = 13
 """First of the two input channels that it listens to."""
 N_CONTROL: Final = 16
 MIC_STEREO: Final = -1
+SOURCE_OFF: Final = 0
+SOURCE_CHANNELS: Final = 1
+"""Two channels of the device."""
+SOURCE_MIC: Final = 2
+"""Whatever the mic's path hears, which may come from another device."""
 
 # --- LANE_PARAMS: float64 cells, MAX_LANES rows, then the master, then the mic --------------------
 P_GAIN: Final = 0

@@ -28,7 +28,9 @@ from engine.realtime.layout import (
     N_CONTROL,
     N_COUNTERS,
     N_FEED,
+    N_STATE_F,
     RESUME_FRAMES,
+    SF_ENVELOPE,
     T_CONTROL,
     T_COUNTER,
     T_FEED,
@@ -37,6 +39,7 @@ from engine.realtime.layout import (
     T_RING_FRAME,
     T_RING_HEADER,
     T_RING_READY,
+    T_STATE_F,
 )
 from engine.realtime.layout import FADE_FRAMES as ENVELOPE_FRAMES
 from engine.realtime.source import SOURCE_FRAMES
@@ -154,7 +157,9 @@ def _begin(cells: I64, table: I64, captured: int, ahead: int) -> None:
     control = i64_at(table[T_CONTROL], N_CONTROL)
     block = i64_at(table[T_COUNTER], N_COUNTERS)[K_LARGEST_BLOCK]
     epoch = load_acquire(control, C_EPOCH) + 1
-    cells[L_NEXT] = captured - cells[L_DELAY]
+    # What sounds now is faded out first, and the epoch begins where that ends.
+    envelope = f64_at(table[T_STATE_F], N_STATE_F)[SF_ENVELOPE]
+    cells[L_NEXT] = captured + int(np.ceil(envelope * ENVELOPE_FRAMES)) - cells[L_DELAY]
     answer = np.empty(N_FEED, np.int64)
     answer[F_EPOCH] = epoch
     cells[L_START] = load_acquire(ring, HEAD)
@@ -205,10 +210,11 @@ def feed_live_once(cells: I64, table: I64) -> None:
         _push(cells, table, n)
     captured = load_acquire(source, HEAD)
     delay = _delay_now(cells, table, captured)
-    # A look into the middle of a callback, which moves one ring before the other, is wrong by a block.
+    # An epoch may begin a block late, and a look into the middle of a callback, which moves one ring before
+    # the other, is wrong by another.
     if delay > 0 and load_acquire(source, HEAD) == captured:
         cells[L_MEASURED] = delay
-        if abs(delay - cells[L_DELAY]) > 2 * block + ENVELOPE_FRAMES:
+        if abs(delay - cells[L_DELAY]) > 2 * block + block // 4:
             _begin(cells, table, captured, ahead)
 
 

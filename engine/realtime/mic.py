@@ -25,6 +25,7 @@ from engine.realtime.layout import (
     C_MIC_CHANNEL,
     C_MIC_TAP_ON,
     C_PROBE,
+    C_SOURCE_ON,
     CHUNK_FRAMES,
     K_DUCKED_FRAMES,
     K_FRAMES,
@@ -57,6 +58,7 @@ from engine.realtime.layout import (
     PROBE_FRAMES,
     SI_SONG_FRAME,
     SI_SOUNDING,
+    SOURCE_MIC,
     T_BRIDGE,
     T_CHAIN,
     T_CONTROL,
@@ -78,6 +80,7 @@ from engine.realtime.layout import (
     TAP_RING_FRAMES,
 )
 from engine.realtime.mixer import apply_gain, update_gain_target, update_meter
+from engine.realtime.source import push_voice
 from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire
 from engine.stream.insert import N_INSERT, exchange
 from engine.stream.ring import HEAD, HEADER_CELLS, ring_push, ring_writable
@@ -212,6 +215,8 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
         voice[:] = np.float32(0.0)
     _interleave(voice, bare)
     update_meter(bare, n, MIC_IN_SLOT, rate_hz, state_f)
+    if load_acquire(control, C_SOURCE_ON) == SOURCE_MIC:
+        push_voice(table, bare, n)
     tapped = load_acquire(control, C_MIC_TAP_ON) != 0
     if tapped:
         _tap_dry(voice, tap)

@@ -1,4 +1,4 @@
-"""What a live separation listens to: two input channels of the device, numbered frame by frame.
+"""What a live separation listens to, numbered frame by frame: two channels of the device, or the mic's input.
 
 Device thread. The sender never waits: a ring that nobody reads is written over, and whoever reads knows by
 the numbers what is lost. It lies in shared memory, because a worker process reads it.
@@ -53,4 +53,27 @@ def push_source(table: I64, device: F32, n: int) -> None:
         y = device[i * channels + right] if channels > 0 else np.float32(0.0)
         data[at] = x if abs(x) <= _LOUDEST else np.float32(0.0)
         data[at + 1] = y if abs(y) <= _LOUDEST else np.float32(0.0)
+    store_release(header, HEAD, head + n)
+
+
+@kernel
+def push_voice(table: I64, voice: F32, n: int) -> None:
+    """Append a chunk of what the mic's path hears.
+
+    Parameters
+    ----------
+    table : int64 array, shape (N_TABLE,)
+        Addresses and sizes, see `layout.py`.
+    voice : float32 array, shape (at least 2 * n,)
+        Interleaved stereo, without rubbish.
+    n : int
+        Frames of the chunk.
+    """
+    header = i64_at(table[T_SOURCE_HEADER], HEADER_CELLS)
+    data = f32_at(table[T_SOURCE], 2 * SOURCE_FRAMES)
+    head = header[HEAD]
+    for i in range(n):
+        at = 2 * ((head + i) & _MASK)
+        data[at] = voice[2 * i]
+        data[at + 1] = voice[2 * i + 1]
     store_release(header, HEAD, head + n)

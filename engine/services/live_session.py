@@ -1,4 +1,4 @@
-"""A mic without a song: one device, one voice, looked after by a thread of its own.
+"""An input without a song: a mic, and stems of whatever comes in, looked after by a thread of its own.
 
 What `charon live` runs. Playback does the same beside a song; both keep to `Output` for the device and to
 `LiveMic` for the voice.
@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from engine.errors import CharonError
+from engine.errors import CharonError, ModelError
 from engine.io.device import OutputStream, StreamOpener
+from engine.io.home import Home
 from engine.realtime.memory import EngineMemory
 from engine.services.live_mic import LiveMic, MicChoice
+from engine.services.live_separation import LiveSeparation
 from engine.services.output import DeviceEvent, Output
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class LiveSession:
         self.mic = LiveMic(self.memory, self._output)
         self._lock = threading.RLock()
         self._closing = threading.Event()
+        self.separation: LiveSeparation | None = None
         try:
             self.mic.set_gain_db(gain_db)
             self.mic.open(choice)
@@ -64,6 +67,38 @@ class LiveSession:
             raise
         self._supervisor = threading.Thread(target=self._supervise, name="mic", daemon=True)
         self._supervisor.start()
+
+    def separate(self, home: Home, model: str, mode: str, channel: int | None = None) -> LiveSeparation:
+        """Make stems of an input from now on, a fixed time later, instead of any before.
+
+        Parameters
+        ----------
+        home : Home
+            Where models lie.
+        model, mode : str
+            See `LiveSeparation`.
+        channel : int or None
+            First of two input channels of the device, with the mic beside it; None takes what the mic
+            hears, which is then not heard by itself.
+
+        Raises
+        ------
+        ModelError, ParameterError
+            As `LiveSeparation`.
+        """
+        with self._lock:
+            self.stop_separating()
+            self.separation = LiveSeparation(self.memory, home, model, mode, channel=channel)
+            if channel is None:
+                self.mic.set_mute(True)
+            return self.separation
+
+    def stop_separating(self) -> None:
+        """Let go of the stems."""
+        with self._lock:
+            if self.separation is not None:
+                self.separation.close()
+                self.separation = None
 
     @property
     def stream(self) -> OutputStream | None:
@@ -75,13 +110,24 @@ class LiveSession:
             with self._lock:
                 event = self._output.watch(time.monotonic())
                 notice = self.mic.poll()
-            if notice is not None:
-                self._on_notice(notice)
+                notices = self._poll_separation()
+            for line in [notice, *notices]:
+                if line is not None:
+                    self._on_notice(line)
             stream = self._output.stream
             if event is DeviceEvent.BACK and stream is not None:
                 self._on_notice(f"the mic is back on {stream.name!r}")
             elif event is not None:
                 self._on_notice(self._output.refusal)
+
+    def _poll_separation(self) -> list[str]:
+        if self.separation is None:
+            return []
+        try:
+            return self.separation.poll()
+        except ModelError as err:
+            self.stop_separating()
+            return [str(err)]
 
     def close(self) -> None:
         """Fade out and release the device; safe to call twice."""
@@ -90,8 +136,10 @@ class LiveSession:
         self._closing.set()
         self._supervisor.join()
         with self._lock:
+            self.memory.set_playing(False)
             self.mic.hush()
             self._output.wait_for_fade()
+            self.stop_separating()
             self._output.close()
         gc.unfreeze()
 
