@@ -33,7 +33,7 @@ from engine.services.vocal_preset import PresetShelf, VocalPreset, load_preset, 
 if TYPE_CHECKING:
     from app.desktop import Desktop
 
-LEAST_PX, OPEN_PX = 260, 384
+LEAST_PX, OPEN_PX = 260, 440
 """A panel that is lower than the first when it is first seen is opened as high as the second."""
 
 

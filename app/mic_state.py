@@ -4,12 +4,13 @@ Views read it and ask `MicEdits` for changes; `MicEngine` hands every change to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
 from app.mixer_state import MAX_GAIN_DB, MIN_GAIN_DB, Strip
+from engine.realtime.effects.catalogue import find_kind
 from engine.realtime.effects.plan import EffectSetting
 
 Side = Literal["A", "B"]
@@ -128,7 +129,7 @@ class MicState(QObject):
         preset : str or None
             Which preset it is; None leaves the name.
         """
-        before, after = self._chains[side], tuple(slots)
+        before, after = self._chains[side], spelt_out(slots)
         renamed = preset is not None and preset != self._presets[side]
         if preset is not None:
             self._presets[side] = preset
@@ -185,3 +186,11 @@ class MicState(QObject):
 def _shape(slot: EffectSetting) -> tuple[str, bool]:
     """What of an effect cannot change without another plan."""
     return slot.kind, slot.enabled
+
+
+def spelt_out(slots: Sequence[EffectSetting]) -> tuple[EffectSetting, ...]:
+    """A chain with every value in it, so that two that sound alike are equal."""
+    return tuple(
+        replace(slot, values={p.name: slot.value(p.name) for p in find_kind(slot.kind).parameters})
+        for slot in slots
+    )

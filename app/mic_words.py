@@ -51,7 +51,7 @@ def parameter_title(name: str) -> str:
         "auto": _tr("Auto"),
         "target_lufs": _tr("Target"),
         "freq_hz": _tr("Frequency"),
-        "side_chain_hz": _tr("Deaf below"),
+        "side_chain_hz": _tr("Side-chain"),
         "auto_makeup": _tr("Auto gain"),
         "makeup_db": _tr("Make-up"),
         "auto_level": _tr("Same level"),
@@ -93,16 +93,16 @@ def value_text(parameter: Parameter, value: float) -> str:
     value : float
     """
     unit = unit_of(parameter)
+    value = _rounded(unit, value)
     if unit == "hz" and value >= 1000.0:
         text = f"{value / 1000.0:.2f} kHz" if value < 10_000.0 else f"{value / 1000.0:.1f} kHz"
     elif unit == "ms" and value >= 1000.0:
         text = f"{value / 1000.0:.2f} s"
     elif unit == "part":
         text = f"{100.0 * value:.0f} %"
-    elif unit == "ratio":
-        text = f"{value:.1f} : 1" if value < 10.0 else f"{value:.0f} : 1"
     else:
-        units = {"db": " dB", "hz": " Hz", "ms": " ms", "s": " s", "cents": " ct", "lufs": " LUFS", "bpm": ""}
+        units = {"db": " dB", "hz": " Hz", "ms": " ms", "s": " s", "cents": " ct", "lufs": " LUFS"}
+        units |= {"ratio": " : 1"}
         text = f"{value:.{_n_decimals(unit, value)}f}{units.get(unit, '')}"
     if re.fullmatch(r"-0\.?0*( .*)?", text):
         text = text[1:]
@@ -110,12 +110,26 @@ def value_text(parameter: Parameter, value: float) -> str:
 
 
 def _n_decimals(unit: str, value: float) -> int:
-    """Digits behind the point: a tenth of a decibel, three figures of the rest."""
-    if unit in ("db", "lufs", "bpm", "cents"):
-        return 1
-    if abs(value) >= 100.0:
+    """Digits behind the point: a tenth of a decibel, two to three figures of the rest."""
+    if unit == "lufs":
         return 0
-    return 1 if abs(value) >= 10.0 or unit == "ms" else 2
+    if unit in ("db", "bpm", "cents"):
+        return 1
+    if unit == "part":
+        return 2
+    if unit in ("hz", "ms") and value >= 1000.0:
+        # Written as kHz and as seconds, with two digits behind the point, or one.
+        return -1 if value < 10_000.0 else -2
+    if value >= 100.0 or (unit == "ratio" and value >= 10.0):
+        return 0
+    if value >= 10.0 or (unit in ("ms", "ratio") and value >= 2.0):
+        return 1
+    return 2 if value >= 0.1 else 3
+
+
+def _rounded(unit: str, value: float) -> float:
+    """A value as it is written; no zero with a sign."""
+    return round(value, _n_decimals(unit, value)) + 0.0
 
 
 def parse_value(parameter: Parameter, text: str) -> float | None:
@@ -151,16 +165,7 @@ def value_at(parameter: Parameter, fraction: float) -> float:
     low, high = parameter.low, parameter.high
     fraction = min(max(fraction, 0.0), 1.0)
     exact = low * (high / low) ** fraction if parameter.taper == "log" else low + fraction * (high - low)
-    unit = unit_of(parameter)
-    if unit in ("db", "lufs", "bpm", "cents"):
-        rounded = round(exact, 1)
-    elif unit == "part":
-        rounded = round(exact, 2)
-    elif exact == 0.0:
-        rounded = 0.0
-    else:
-        rounded = round(exact, 2 - math.floor(math.log10(abs(exact))))
-    return min(max(rounded + 0.0, low), high)
+    return min(max(_rounded(unit_of(parameter), exact), low), high)
 
 
 def knob_scale(parameter: Parameter) -> KnobScale:

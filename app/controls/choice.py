@@ -12,7 +12,7 @@ from app.controls.key_button import KeyButton
 from app.theme import font, paint_icon, tokens
 
 _STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Right: 1}
-_NAME_PX, _BOX_PX = 15, 26
+_NAME_PX, _BOX_PX, _ARROW_PX = 15, 26, 9
 
 
 class Choice(KeyButton):
@@ -124,28 +124,32 @@ class Choice(KeyButton):
         """Paint the name and the word."""
         del event
         look = tokens()
-        box = QRectF(2, (self.height() + _NAME_PX - _BOX_PX) / 2, self.width() - 4, _BOX_PX)
+        # In line with the dial beside it.
+        box = QRectF(1, _NAME_PX + 5, self.width() - 2, _BOX_PX)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(self._small)
             painter.setPen(look.dim)
-            painter.drawText(QRectF(0, 0, self.width(), _NAME_PX), Qt.AlignmentFlag.AlignCenter, self._title)
+            name = QRectF(0, 0, self.width(), _NAME_PX)
+            if len(self._words) > 2:
+                # Beside the name, not beside the word, which needs its room.
+                middle = (self.width() + QFontMetricsF(self._small).horizontalAdvance(self._title)) / 2
+                place = QRectF(middle - 3, (_NAME_PX - _ARROW_PX) / 2 + 0.5, _ARROW_PX, _ARROW_PX)
+                paint_icon(painter, "chevron", look.dim, place)
+                name.adjust(-_ARROW_PX, 0, 0, 0)
+            painter.drawText(name, Qt.AlignmentFlag.AlignCenter, self._title)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.hover if self.underMouse() or self.isDown() else look.raised)
             painter.drawRoundedRect(box, look.radius_small_px, look.radius_small_px)
-            several = len(self._words) > 2
-            room = box.adjusted(4, 0, -15 if several else -4, 0)
+            room = box.adjusted(2, 0, -2, 0)
             painter.setFont(self.font())
             lit = look.accent if self._is_switch and self._index == 1 else look.text
             painter.setPen(lit if self.isEnabled() else look.faint)
-            text = QFontMetricsF(self.font()).elidedText(
-                self._words[self._index], Qt.TextElideMode.ElideRight, room.width()
-            )
+            word = self._words[self._index]
+            if QFontMetricsF(self.font()).horizontalAdvance(word) > room.width():
+                painter.setFont(self._small)
+            text = QFontMetricsF(painter.font()).elidedText(word, Qt.TextElideMode.ElideRight, room.width())
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter, text)
-            if several:
-                side = 10.0
-                place = QRectF(box.right() - side - 3, box.center().y() - side / 2, side, side)
-                paint_icon(painter, "chevron", look.dim, place)
             if self.hasFocus():
                 painter.setPen(QPen(look.accent, 1.5))
                 painter.setBrush(Qt.BrushStyle.NoBrush)

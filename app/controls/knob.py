@@ -16,7 +16,7 @@ from app.controls.slide import Slide
 from app.controls.value_label import ValueLabel
 from app.theme import font, mixed, tokens
 
-KNOB_WIDTH_PX, KNOB_HEIGHT_PX = 64, 72
+KNOB_WIDTH_PX, KNOB_HEIGHT_PX = 60, 70
 _DIAL_PX = 36
 _NAME_PX = 15
 _START_DEG, _SWEEP_DEG = 225.0, 270.0

@@ -128,7 +128,8 @@ class ValueLabel(QWidget):
             painter.drawRoundedRect(QRectF(self.rect()), look.radius_small_px, look.radius_small_px)
         painter.setFont(self.font())
         painter.setPen(self._colour or look.dim)
-        place = self.rect().adjusted(_LEFT_PX, 0, -_RIGHT_PX, 0)
+        centred = self._align == Qt.AlignmentFlag.AlignHCenter
+        place = self.rect() if centred else self.rect().adjusted(_LEFT_PX, 0, -_RIGHT_PX, 0)
         painter.drawText(place, self._align | Qt.AlignmentFlag.AlignVCenter, self.text)
         draw_focus(painter, self, look.radius_small_px)
 

@@ -9,7 +9,7 @@ from app.controls.toggle import Toggle
 from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_presets import MicPresets
-from app.mic_state import SIDES, MicState, Side
+from app.mic_state import SIDES, MicState, Side, spelt_out
 from app.mic_tick import MicTick
 from app.models_model import short_title, size_text
 from app.panels.mic_tuner import Tuner
@@ -174,7 +174,7 @@ class MicBar(QWidget):
             title = state.preset.replace("-", " ").capitalize() if state.preset else self.tr("Own chain")
             changed = False
         else:
-            title, changed = preset.title, preset.slots != state.slots
+            title, changed = preset.title, spelt_out(preset.slots) != state.slots
         self.preset.setText(self.tr("{} *").format(title) if changed else title)
         self.preset.setAccessibleDescription(self.tr("{}, changed").format(title) if changed else title)
 

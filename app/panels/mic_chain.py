@@ -4,6 +4,7 @@ GUI thread. A card is taken by its name and dropped elsewhere, or moved with Ctr
 itself is changed by `MicEdits` alone, and the row follows.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
@@ -125,6 +126,9 @@ class MicChain(QScrollArea):
         self._scroll_by = 0
         state.chain_changed.connect(self._show_chain)
         state.slot_changed.connect(self._show_slot)
+        self._missing: list[str] = []
+        self._building = QTimer(self)
+        self._building.timeout.connect(self._build_one)
         self._show_chain()
 
     @property
@@ -145,7 +149,27 @@ class MicChain(QScrollArea):
     # --- which cards -------------------------------------------------------------------------------
 
     def _show_chain(self) -> None:
-        """Bring the cards in the order of the chain; those that fit are kept."""
+        """Bring the cards in the order of the chain; those that fit are kept, new ones made before."""
+        wanted = [setting.kind for setting in self._state.slots]
+        have = [card.kind.name for card in (*self.cards, *self._spare)]
+        self._missing = [kind for k, kind in enumerate(wanted) if wanted[:k].count(kind) >= have.count(kind)]
+        if len(self._missing) > 1:
+            # One a turn of the event loop: a card is a hundred widgets, and a frame has 16 ms.
+            self._building.start(0)
+            return
+        self._building.stop()
+        self._arrange()
+
+    def _build_one(self) -> None:
+        if self._missing:
+            card = self._make_card(self._missing.pop())
+            card.hide()
+            self._spare.append(card)
+            return
+        self._building.stop()
+        self._arrange()
+
+    def _arrange(self) -> None:
         focus = QApplication.focusWidget()
         owner = None if focus is None else next((c for c in self.cards if c.isAncestorOf(focus)), None)
         left = [*self.cards, *self._spare]
@@ -183,41 +207,50 @@ class MicChain(QScrollArea):
         card.bypass_wanted.connect(partial(self._bypass, card))
         card.enabled_wanted.connect(partial(self._enable, card))
         card.step_wanted.connect(partial(self._step, card))
-        card.reset_wanted.connect(lambda: self._edits.reset(self._number(card)))
+        card.reset_wanted.connect(lambda: self._edit(card, self._edits.reset))
         card.remove_wanted.connect(partial(self._remove, card))
         card.title.drag_moved.connect(partial(self._drag, card))
         card.title.drag_ended.connect(partial(self._drop, card))
         return card
 
-    def _number(self, card: EffectCard) -> int:
-        return self.cards.index(card)
+    def _edit(self, card: EffectCard, change: Callable[[int], None]) -> None:
+        """Change the effect that a card stands for; not while other cards are on their way."""
+        if not self._building.isActive():
+            change(self.cards.index(card))
 
     def _turn(self, card: EffectCard, name: str, value: float, gesture: int) -> None:
-        self._edits.set_value(self._number(card), name, value, gesture or None)
+        self._edit(card, lambda number: self._edits.set_value(number, name, value, gesture or None))
 
     def _turn_mix(self, card: EffectCard, wet: float, gesture: int) -> None:
-        self._edits.set_wet(self._number(card), wet, gesture)
+        self._edit(card, lambda number: self._edits.set_wet(number, wet, gesture))
 
     def _bypass(self, card: EffectCard, on: bool) -> None:
-        self._edits.set_bypass(self._number(card), on)
+        self._edit(card, lambda number: self._edits.set_bypass(number, on))
 
     def _enable(self, card: EffectCard, on: bool) -> None:
-        self._edits.set_enabled(self._number(card), on)
+        self._edit(card, lambda number: self._edits.set_enabled(number, on))
 
     def _step(self, card: EffectCard, by: int) -> None:
-        number = self._number(card)
-        if 0 <= number + by < len(self.cards):
-            self._edits.move(number, number + by)
+        def step(number: int) -> None:
+            if 0 <= number + by < len(self.cards):
+                self._edits.move(number, number + by)
+
+        self._edit(card, step)
 
     def _remove(self, card: EffectCard) -> None:
-        number = self._number(card)
-        self._edits.remove(number)
-        # The keys go on where they were, and not to the start of the window.
-        neighbours = self.cards[number : number + 1] or self.cards[-1:]
-        after = neighbours[0].title if neighbours else self.add
-        after.setFocus(Qt.FocusReason.OtherFocusReason)
+        def remove(number: int) -> None:
+            self._edits.remove(number)
+            # The keys go on where they were, and not to the start of the window.
+            neighbours = self.cards[number : number + 1] or self.cards[-1:]
+            after = neighbours[0].title if neighbours else self.add
+            after.setFocus(Qt.FocusReason.OtherFocusReason)
+
+        self._edit(card, remove)
 
     def _show_slot(self, number: int) -> None:
+        # Other cards may be on their way; they come as they then are.
+        if self._building.isActive():
+            return
         self.cards[number].show_setting(self._state.slots[number])
 
     # --- drag --------------------------------------------------------------------------------------
@@ -260,10 +293,14 @@ class MicChain(QScrollArea):
     def _drop(self, card: EffectCard, place: QPoint) -> None:
         to = self.row.place_of(self.row.mapFromGlobal(place).x())
         self._end_drag()
-        number = self._number(card)
-        to -= to > number
-        if to != number:
-            self._edits.move(number, to)
+
+        def drop(number: int) -> None:
+            # A place is counted without the card itself.
+            without = to - (to > number)
+            if without != number:
+                self._edits.move(number, without)
+
+        self._edit(card, drop)
 
     def _end_drag(self) -> None:
         self._scrolling.stop()

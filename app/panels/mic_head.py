@@ -18,7 +18,7 @@ from app.theme import icon, tokens
 from engine.io.device import DeviceInfo
 
 HEIGHT_PX = 44
-_METER_PX = 92
+_METER_PX = 72
 _NAME_CHARS = 24
 MOST_CHANNELS = 16
 """In the menu: desks with more are set in the settings file."""
@@ -142,25 +142,28 @@ class MicHead(QWidget):
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(6)
         for meter in (self.input_meter, self.output_meter):
-            meter.setFixedWidth(_METER_PX)
-        self.fader.setMinimumWidth(72)
-        self.fader.setMaximumWidth(150)
+            meter.setMinimumWidth(_METER_PX)
+            meter.setMaximumWidth(2 * _METER_PX)
+        self.fader.setMinimumWidth(_METER_PX)
+        self.fader.setMaximumWidth(2 * _METER_PX)
         row.addWidget(self.power)
         row.addWidget(self.input)
         row.addWidget(self.channel)
-        row.addStretch(1)
-        row.addWidget(_caption(self.tr("In")))
-        row.addWidget(self.input_meter)
         row.addSpacing(8)
-        row.addWidget(self.fader, 2)
+        row.addWidget(_caption(self.tr("In")))
+        row.addWidget(self.input_meter, 3)
+        row.addSpacing(8)
+        row.addWidget(self.fader, 3)
         row.addWidget(self.gain_label)
         row.addWidget(self.mute)
         row.addSpacing(8)
         row.addWidget(_caption(self.tr("Out")))
-        row.addWidget(self.output_meter)
+        row.addWidget(self.output_meter, 3)
         row.addStretch(1)
         row.addWidget(self.what)
         row.addWidget(self.record)
+        # As wide with a clock in it: nothing moves while one sings.
+        self.record.setMinimumWidth(self.record.sizeHint().width() + 8)
         self.setFixedHeight(HEIGHT_PX)
 
     def _connect(self) -> None:

@@ -84,7 +84,7 @@ class Tuner(QWidget):
             below = QRectF(left - 10, middle + 6, right - left + 20, 14)
             if sung is None:
                 painter.drawText(
-                    below, centre, self.tr("sing") if self._has_correction else self.tr("no tuner")
+                    below, centre, self.tr("sing") if self._has_correction else self.tr("tuner is off")
                 )
                 return
             painter.drawText(below, centre, f"{sung[1]:+.0f} ct".replace("-", "\N{MINUS SIGN}"))

@@ -18,6 +18,8 @@ from app.about import show_about
 from app.desktop import Desktop
 from app.library_scans import ScanNews, ScanState
 from app.theme import contrast, tokens
+from engine.realtime.effects.catalogue import KINDS
+from engine.realtime.effects.plan import EffectSetting
 from engine.services.library import Library, library_file
 from engine.services.library_records import AnalysisRecord
 from tests.gui.test_library_panel import put
@@ -123,6 +125,14 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
     desktop.edits.set_loop((1.0, 2.0), True)
     window.dock("analysis").show()
     found += gaps(window, qtbot, "Window with the analysis in front")
+    window.open_panel("mic")
+    assert desktop.rooms is not None
+    mic = desktop.rooms.mic
+    qtbot.waitUntil(lambda: mic.panel is not None and mic.engine.tick.has_engine, timeout=60_000)
+    assert mic.panel is not None
+    mic.edits.load("All", "", tuple(EffectSetting(kind) for kind in KINDS))
+    qtbot.waitUntil(lambda: mic.panel is not None and len(mic.panel.chain.cards) == len(KINDS))
+    found += gaps(window, qtbot, "Window with the mic in front, every effect in its chain")
     window.dock("models").show()
     window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
     found += gaps(window, qtbot, "Window with a song")
