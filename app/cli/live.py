@@ -45,6 +45,7 @@ GONE_TIMEOUT_S = 10.0
     show_default=True,
     help="The mic before the effects, behind them, or both.",
 )
+@click.option("--denoise", metavar="MODEL", help="Noise out of the voice: rnnoise, dtln or deepfilternet3.")
 @click.option("--separate", "model", metavar="MODEL", help="Make stems of the input: spleeter-2stems.")
 @click.option(
     "--mode",
@@ -74,6 +75,7 @@ def command(
     block_frames: int | None,
     record_path: Path | None,
     record_kind: Literal["dry", "wet", "both"],
+    denoise: str | None,
     model: str | None,
     mode: str,
     source: int | None,
@@ -91,6 +93,8 @@ def command(
     with LiveSession(portaudio_opener(request), choice, gain_db=gain_db, on_notice=warn) as session:
         if preset is not None:
             session.mic.set_chain(preset.slots)
+        if denoise is not None:
+            session.mic.set_denoiser(denoise)
         if model is not None:
             stems = session.separate(default_home(), model, mode, None if source is None else source - 1)
             for names, change in ((mute, session.memory.set_mute), (solo, session.memory.set_solo)):
@@ -202,6 +206,7 @@ def describe(session: LiveSession, played_s: float) -> dict[str, Any]:
         "measured_roundtrip_ms": None
         if measured is None
         else 1000.0 * (measured.seconds + latency.insert_s + latency.chain_s),
+        "denoising": None if session.mic.denoising is None else asdict(session.mic.denoising),
         "separation": None if session.separation is None else asdict(session.separation.state),
         "recording": [] if recorder is None else [str(path) for path in recorder.paths.values()],
         "recorded_s": 0.0 if recorder is None else round(recorder.seconds, 3),

@@ -74,9 +74,7 @@ class Denoising:
     """
 
     def __init__(self, home: Home, model: str, attach: Callable[[Insert | None], None], rate_hz: int) -> None:
-        models = ModelStore(home.models, home.cards)
-        models.files(model, "denoise")
-        self._card = models.card(model)
+        self._card = self.check(home, model)
         self._attach = attach
         self._latency_frames = insert_latency_frames(self._card, rate_hz)
         self._ready = False
@@ -90,6 +88,13 @@ class Denoising:
         self._request = DenoiseRequest(self._block.name, str(home.root), model, rate_hz, self._latency_frames)
         attach(self._insert)
         self._process.start(self._request)
+
+    @staticmethod
+    def check(home: Home, model: str) -> ModelCard:
+        """Card of a denoiser that is here; raises ModelMissing or ModelError otherwise."""
+        models = ModelStore(home.models, home.cards)
+        models.files(model, "denoise")
+        return models.card(model)
 
     @property
     def latency_frames(self) -> int:

@@ -15,14 +15,17 @@ from dataclasses import dataclass, replace
 
 from engine.errors import DeviceError
 from engine.io.device import DeviceInfo, DuplexOpener, StreamOpener, find_input
+from engine.io.home import Home, default_home
 from engine.realtime.effects.plan import EffectPlan, EffectSetting
 from engine.realtime.layout import MIC_ROW
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
 from engine.realtime.mic_call import mic_address
 from engine.services.capture import Capture
+from engine.services.denoising import DenoiseState
 from engine.services.feedback_risk import refuse_feedback
 from engine.services.latency_probe import RoundTrip, measure_round_trip
+from engine.services.mic_denoiser import MicDenoiser
 from engine.services.output import Output
 from engine.services.recorder import Recorder, TakeRequest
 from engine.services.take import TakeHead
@@ -93,14 +96,17 @@ class LiveMic:
         Whose callback hears it.
     output : Output
         The device that plays; opened again when the mic is on it too.
+    home : Home or None
+        Where denoisers lie; None is the user's own.
 
     Notes
     -----
     Starts closed, with the chain empty and the voice at 0 dB.
     """
 
-    def __init__(self, memory: EngineMemory, output: Output) -> None:
+    def __init__(self, memory: EngineMemory, output: Output, home: Home | None = None) -> None:
         self._memory = memory
+        self._denoiser = MicDenoiser(home or default_home(), memory, output, self.attach_insert)
         self._output = output
         self._choice: MicChoice | None = None
         self._slots: tuple[EffectSetting, ...] = ()
@@ -286,6 +292,21 @@ class LiveMic:
         """Howls that the guard has ducked."""
         return self._memory.mic.guard.howls
 
+    def set_denoiser(self, model: str | None) -> None:
+        """Take the noise out of the voice with this model before the chain, or do not.
+
+        Raises
+        ------
+        ModelMissing, ModelError
+            It is not here, or does something else; all is as it was.
+        """
+        self._denoiser.set(model)
+
+    @property
+    def denoising(self) -> DenoiseState | None:
+        """How the denoiser is; None without one. Any thread may ask."""
+        return self._denoiser.state
+
     def attach_insert(self, insert: Insert | None) -> None:
         """Send the voice through a worker before the chain, or not."""
         self._insert = insert
@@ -386,6 +407,7 @@ class LiveMic:
         """Before the device is closed for good: end the recording, fade the voice out."""
         self.stop_recording()
         self.set_mute(True)
+        self._denoiser.close()
 
     def poll(self) -> str | None:
         """Look after what the device thread has handed back; some ten times a second.
@@ -396,6 +418,8 @@ class LiveMic:
             What the user should know, once.
         """
         self._memory.mic.chain.collect()
+        if notices := self._denoiser.poll():
+            return "; ".join(notices)
         companion = self._output.companion
         if companion is not None and self._output.stream is not None:
             notice = companion.watch(time.monotonic())

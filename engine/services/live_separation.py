@@ -32,8 +32,8 @@ from engine.stream.atomics import array_address, store_release
 from engine.units import F64, I64
 
 COMPUTE_S = 0.029
-"""Time for a call of the networks (9 ms here, 17 on a bad day) and for the worker to wake up: with it the tight
-mode is heard 200 ms late at most."""
+"""Time for a call of the networks (9 ms here, 17 on a bad day) and for the worker to wake up: with it the
+tight mode is heard 200 ms late at most."""
 LARGEST_BLOCK_FRAMES = 256
 """A device with larger blocks is heard as much later."""
 

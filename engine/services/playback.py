@@ -110,7 +110,7 @@ class Playback:
         warm_feeder(self.memory)
         self._player = SongPlayer(self.memory, self._output)
         self.mic = SongMic(
-            LiveMic(self.memory, self._output), self._player, self._lock, self._changing_device
+            LiveMic(self.memory, self._output, self._home), self._player, self._lock, self._changing_device
         )
         self._song: Path | None = None
         self._failed: str | None = None
