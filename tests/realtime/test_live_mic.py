@@ -15,8 +15,10 @@ import sounddevice
 import soundfile
 
 from app.cli.bench_realtime import gil_load
-from engine.errors import DeviceError
+from engine.errors import DeviceError, ModelError
+from engine.inference.model_store import ModelStore
 from engine.io.device import StreamRequest, portaudio_opener, rescan_devices
+from engine.io.home import default_home
 from engine.realtime.effects.catalogue import KINDS
 from engine.realtime.effects.plan import EffectSetting
 from engine.realtime.layout import MIC_TAP_WIDTH
@@ -259,3 +261,30 @@ def test_a_server_that_dies_and_returns_leaves_the_recording_whole(tmp_path: Pat
     assert soundfile.info(dry).frames > frames + 24_000
     # The loop was silent and the dummy's input is: whatever else is heard came from the loss.
     assert not np.any(soundfile.read(dry)[0])
+
+
+def test_a_denoiser_and_stems_of_the_input_come_and_go() -> None:
+    home = default_home()
+    ModelStore(home.models, home.cards).get("rnnoise")
+    with own_server(128), session() as live:
+        bare_s = live.mic.latency().round_trip_s
+        live.mic.set_denoiser("rnnoise")
+        deadline_s = time.monotonic() + 30.0
+        while (state := live.mic.denoising) is None or not state.ready:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        assert 0.03 < live.mic.latency().round_trip_s - bare_s < 0.06
+        with pytest.raises(ModelError, match="spleeter-2stems"):
+            live.mic.set_denoiser("spleeter-2stems")
+        assert live.mic.denoising is not None
+        live.mic.set_denoiser(None)
+        assert live.mic.denoising is None
+        assert live.mic.latency().round_trip_s == bare_s
+        stems = live.separate(home, "spleeter-2stems", "tight")
+        while not stems.state.ready:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        assert 0.15 < stems.state.latency_s < 0.21
+        live.stop_separating()
+        assert live.separation is None
+        assert live.stream is not None

@@ -19,7 +19,6 @@ from tests.realtime.mic_rig import MicRig, noise
 
 RATE_HZ = 44_100
 BLOCK_FRAMES = 128
-N_TAKES = 2
 DELAY_MS = {"tight": 200.0, "clean": 300.0}
 LEAST_DB = {"tight": (3.3, 10.4), "clean": (3.6, 10.7)}
 
@@ -105,7 +104,9 @@ def test_a_song_fed_in_real_time_is_separated_in_time(make_live, falcon, mode): 
     for stem, truth, least_db in zip(live.live.stems, truths, LEAST_DB[mode], strict=True):
         memory.set_solo(live.live.row(stem), True)
         # The worker shares two cores with whatever else runs here: the best take is what the engine does.
-        takes_db = [live.score_db(x, truth, silence.shape[1] + live.delay) for _ in range(N_TAKES)]
+        takes_db = [live.score_db(x, truth, silence.shape[1] + live.delay)]
+        if takes_db[0] < least_db:
+            takes_db.append(live.score_db(x, truth, silence.shape[1] + live.delay))
         memory.set_solo(live.live.row(stem), False)
         assert max(takes_db) >= least_db, takes_db
 
