@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal
 
 from app.bridge import Bridge
-from app.jobs import JobPool
+from app.jobs import JobPool, Task
 from app.mic_state import MicState
 from app.mic_tick import MicTick
 from app.tick import Tick
@@ -101,6 +101,7 @@ class MicEngine(QObject):
         self._is_open = False
         self._confirmed = False
         self._denoised = False
+        self._howls = 0
         self._sent: tuple[EffectSetting, ...] = ()
         self._seen_s = 0.0
         self._latency_at_s = 0.0
@@ -132,7 +133,13 @@ class MicEngine(QObject):
         if self._ready or self._warming or self._bridge.playback is None:
             return
         self._warming = True
-        job = self._pool.start(lambda _task: warm_effects())
+        mic = self._bridge.playback.mic
+
+        def warm(_task: Task) -> None:
+            warm_effects()
+            mic.live.prepare()
+
+        job = self._pool.start(warm)
         job.done.connect(self._begin)
         job.failed.connect(self.failed)
 
@@ -253,9 +260,17 @@ class MicEngine(QObject):
             self._denoised = bool(name)
 
             def change(playback: "Playback") -> None:
-                playback.mic.live.set_denoiser(name or None)
+                try:
+                    playback.mic.live.set_denoiser(name or None)
+                except CharonError as err:
+                    self._answer(partial(self._denoiser_refused, str(err)))
 
             self._carry_out(change, "mic-denoiser")
+
+    def _denoiser_refused(self, why: str) -> None:
+        self._denoised = False
+        self._state.set_denoiser("")
+        self.failed.emit(why)
 
     # --- recording ---------------------------------------------------------------------------------
 
@@ -342,11 +357,17 @@ class MicEngine(QObject):
             effects=() if plan is None or not self._is_open else plan.read_meters(),
             latency=self._latency[0],
             effect_latencies_s=self._latency[1],
+            denoising=live.denoising,
             recording_s=None if recorder is None else recorder.seconds,
             dt_s=dt_s,
         )
         if self._is_open:
             self._bridge.wake()
+        if live.howls != self._howls:
+            self._howls = live.howls
+            self.failed.emit(
+                self.tr("The mic began to howl and was ducked: turn it down, or wear headphones")
+            )
         self.ticked.emit(self.tick)
 
     def _fitting_plan(self, live: LiveMic) -> EffectPlan | None:

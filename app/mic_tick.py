@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.realtime.effects.plan import EffectMeters
+from engine.services.denoising import DenoiseState
 from engine.services.live_mic import MicLatency
 
 SILENT_DB = (-200.0, -200.0)
@@ -26,6 +27,8 @@ class MicTick:
         None while the mic is closed.
     effect_latencies_s : tuple of float
         What each effect adds.
+    denoising : DenoiseState or None
+        None without a denoiser.
     recording_s : float or None
         Length of the take under way.
     dt_s : float
@@ -39,5 +42,6 @@ class MicTick:
     effects: tuple[EffectMeters | None, ...] = ()
     latency: MicLatency | None = None
     effect_latencies_s: tuple[float, ...] = ()
+    denoising: DenoiseState | None = None
     recording_s: float | None = None
     dt_s: float = 0.0

@@ -58,6 +58,7 @@ class MicBar(QWidget):
         self._edits = edits
         self._presets = presets
         self._denoisers = denoisers
+        self._starting = False
         self.preset = QPushButton(self)
         self.save = QToolButton(self)
         self.sides: dict[Side, Toggle] = {side: Toggle(side, tokens().accent, self) for side in SIDES}
@@ -211,7 +212,10 @@ class MicBar(QWidget):
         words = self.tr("Off") if not (fetching or name) else fetching or name
         if row is not None:
             words = short_title(row.card)
+        if self._starting and name and not fetching:
+            words = self.tr("{}…").format(words)
         self.denoiser.setText(words)
+        self.denoiser.setAccessibleDescription(words)
         self.progress.setVisible(bool(fetching))
         self.progress.setValue(round(100 * self._denoisers.part))
 
@@ -221,7 +225,11 @@ class MicBar(QWidget):
         self.tuner.set_has_correction(any(s.kind == _PITCH and s.enabled for s in self._state.slots))
 
     def show_tick(self, tick: MicTick) -> None:
-        """Follow the voice's pitch."""
+        """Follow the denoiser, and the voice's pitch."""
+        starting = tick.denoising is not None and not tick.denoising.ready
+        if starting != self._starting:
+            self._starting = starting
+            self._show_denoiser()
         slots = self._state.slots
         if len(tick.effects) == len(slots):
             for slot, meters in zip(slots, tick.effects, strict=True):

@@ -1,5 +1,6 @@
 """The mic panel on a real engine whose virtual device has a mic: what is turned, dragged, heard and kept."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
@@ -21,7 +23,8 @@ from app.panels.mic import MicPanel
 from app.panels.mic_card import EffectCard
 from app.panels.question import Question
 from app.paths import mic_chain_file, takes_folder, user_presets
-from engine.io.home import Home
+from engine.inference.model_store import ModelStore
+from engine.io.home import Home, default_home
 from engine.realtime.effects.catalogue import KINDS
 from engine.realtime.effects.plan import EffectSetting
 from engine.units import F32
@@ -388,6 +391,69 @@ def test_meters_and_the_tuner_follow_the_voice(room: Room) -> None:
     )
     room.switch(False)
     room.qtbot.waitUntil(lambda: tuner.sung is None, timeout=5_000)
+
+
+# --- denoisers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def rnnoise() -> Path:
+    """Folder of the model, in the home that outlives the test run."""
+    kept = default_home()
+    ModelStore(kept.models, kept.cards).get("rnnoise")
+    return kept.models / "rnnoise"
+
+
+def denoiser_action(room: Room, title: str) -> QAction:
+    """An entry of the denoiser's menu."""
+    button = room.panel.bar.denoiser
+    button.menu().aboutToShow.emit()
+    return next(action for action in button.menu().actions() if action.text().startswith(title))
+
+
+def test_a_denoiser_takes_the_hiss_away_and_its_delay_is_shown(
+    rnnoise: Path, home: Home, make_room: Callable[..., Room]
+) -> None:
+    shutil.copytree(rnnoise, home.models / "rnnoise")
+    room = make_room()
+    room.table.voice = 0.1 * hiss()
+    room.set_chain()
+    room.switch(True)
+    noisy_db = room.listen_db()
+    room.qtbot.waitUntil(lambda: len(room.desk.denoisers.rows) == 3, timeout=10_000)
+    denoiser_action(room, "RNNoise").trigger()
+    assert room.desk.state.denoiser == "rnnoise"
+    room.qtbot.waitUntil(lambda: denoising_is_ready(room), timeout=60_000)
+    assert room.panel.bar.denoiser.text() == "RNNoise"
+    room.qtbot.waitUntil(lambda: "denoiser 0.0" not in room.panel.latency.text, timeout=5_000)
+    room.table.listen(room.qtbot, 1.0)
+    assert room.listen_db() < noisy_db - 10.0
+    denoiser_action(room, "Off").trigger()
+    room.qtbot.waitUntil(lambda: room.desk.engine.tick.denoising is None, timeout=10_000)
+    assert room.listen_db() == pytest.approx(noisy_db, abs=0.3)
+
+
+def denoising_is_ready(room: Room) -> bool:
+    state = room.desk.engine.tick.denoising
+    return state is not None and state.ready
+
+
+def test_a_denoiser_that_cannot_be_fetched_is_said_and_changes_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = "http://127.0.0.1:9"
+    for name in ("PIP_INDEX_URL", "HF_ENDPOINT", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.setenv(name, nobody)
+    room.qtbot.waitUntil(lambda: len(room.desk.denoisers.rows) == 3, timeout=10_000)
+    action = denoiser_action(room, "RNNoise")
+    assert "fetch" in action.text()
+    with room.qtbot.waitSignal(room.desk.denoisers.failed, timeout=60_000) as said:
+        action.trigger()
+        assert room.panel.bar.progress.isVisible()
+    assert "rnnoise" in said.args[0].casefold()
+    assert not room.panel.bar.progress.isVisible()
+    assert room.desk.state.denoiser == ""
+    assert room.panel.bar.denoiser.text() == "Off"
 
 
 # --- presets ----------------------------------------------------------------------------------------
