@@ -137,8 +137,8 @@ class MicChain(QScrollArea):
         return self.row.cards
 
     def minimumSizeHint(self) -> QSize:
-        """Two rows of knobs."""
-        return QSize(200, HEAD_PX + 2 * KNOB_HEIGHT_PX + _AROUND_PX + 12)
+        """One row of knobs; the others are scrolled to."""
+        return QSize(200, HEAD_PX + KNOB_HEIGHT_PX + 2 * _AROUND_PX)
 
     def _kinds_menu(self) -> QMenu:
         menu = QMenu(self.add)

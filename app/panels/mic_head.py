@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from app.controls.fader import Fader, db_text, parse_db
@@ -17,9 +18,11 @@ from app.mic_words import duration_text, duration_words
 from app.theme import icon, tokens
 from engine.io.device import DeviceInfo
 
-HEIGHT_PX = 44
-_METER_PX = 72
-_NAME_CHARS = 24
+HEIGHT_PX, _SPACING_PX = 44, 6
+_METER_PX, _LEAST_METER_PX = 72, 38
+LEAST_WIDTH_PX, COMPACT_PX = 640, 880
+"""Below the second, what the rest explains is left out; the smallest window leaves 700."""
+_NAME_CHARS, _FEW_CHARS = 24, 11
 MOST_CHANNELS = 16
 """In the menu: desks with more are set in the settings file."""
 
@@ -68,6 +71,8 @@ class MicHead(QWidget):
         self.output_meter = PeakMeter(Qt.Orientation.Horizontal, 4)
         self.what = QPushButton(self)
         self.record = QPushButton(icon("dot", tokens().error), self.tr("Record"), self)
+        self._captions = (_caption(self.tr("In")), _caption(self.tr("Out")))
+        self._compact = False
         self._name_parts()
         self._make_menus()
         self._lay_out()
@@ -138,26 +143,26 @@ class MicHead(QWidget):
         self.what.setMenu(menu)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 12, 4)
-        row.setSpacing(6)
+        row.setSpacing(_SPACING_PX)
         for meter in (self.input_meter, self.output_meter):
-            meter.setMinimumWidth(_METER_PX)
+            meter.setMinimumWidth(_LEAST_METER_PX)
             meter.setMaximumWidth(2 * _METER_PX)
-        self.fader.setMinimumWidth(_METER_PX)
+        self.fader.setMinimumWidth(_LEAST_METER_PX)
         self.fader.setMaximumWidth(2 * _METER_PX)
         row.addWidget(self.power)
         row.addWidget(self.input)
         row.addWidget(self.channel)
         row.addSpacing(8)
-        row.addWidget(_caption(self.tr("In")))
+        row.addWidget(self._captions[0])
         row.addWidget(self.input_meter, 3)
         row.addSpacing(8)
         row.addWidget(self.fader, 3)
         row.addWidget(self.gain_label)
         row.addWidget(self.mute)
         row.addSpacing(8)
-        row.addWidget(_caption(self.tr("Out")))
+        row.addWidget(self._captions[1])
         row.addWidget(self.output_meter, 3)
         row.addStretch(1)
         row.addWidget(self.what)
@@ -165,6 +170,8 @@ class MicHead(QWidget):
         # As wide with a clock in it: nothing moves while one sings.
         self.record.setMinimumWidth(self.record.sizeHint().width() + 8)
         self.setFixedHeight(HEIGHT_PX)
+        # Less than all the words need: in a small window they go.
+        self.setMinimumWidth(LEAST_WIDTH_PX)
 
     def _connect(self) -> None:
         self.power.clicked.connect(self._ask_power)
@@ -254,7 +261,9 @@ class MicHead(QWidget):
     def _show_input(self) -> None:
         wanted = self._state.input
         name = wanted.device.partition(": ")[2] or wanted.device or self.tr("Usual input")
-        self.input.setText(name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…")
+        n_chars = _FEW_CHARS if self._compact else _NAME_CHARS
+        self.input.setText(name if len(name) <= n_chars else name[: n_chars - 1] + "…")
+        self.input.setAccessibleDescription(name)
         self.channel.setText(self.tr("1 + 2") if wanted.channel < 0 else str(wanted.channel + 1))
         self.channel.setAccessibleDescription(self._channel_words(wanted.channel))
 
@@ -270,7 +279,20 @@ class MicHead(QWidget):
             action.setChecked(name == what)
         self._along.setChecked(with_song)
         words = {"both": self.tr("Dry + wet"), "wet": self.tr("Wet"), "dry": self.tr("Dry")}[what]
-        self.what.setText(self.tr("{}, song").format(words) if with_song else words)
+        self.what.setText(self.tr("{}, song").format(words) if with_song and not self._compact else words)
+        self.what.setAccessibleDescription(self.tr("{}, song").format(words) if with_song else words)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave words out where there is no room for them."""
+        super().resizeEvent(event)
+        compact = self.width() < COMPACT_PX
+        if compact != self._compact:
+            self._compact = compact
+            for widget in (*self._captions, self.output_meter):
+                widget.setVisible(not compact)
+            self._row.setSpacing(3 if compact else _SPACING_PX)
+            self._show_input()
+            self.show_record(self._record, with_song=self._with_song)
 
     def show_recording(self, seconds: float | None) -> None:
         """Show how long the take is; None while nothing is recorded."""

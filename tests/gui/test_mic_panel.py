@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,31 @@ def test_a_mic_that_would_howl_asks_in_words_first(
 
 def questions(room: Room) -> list[Question]:
     return [one for one in room.desktop.window.findChildren(Question) if one.isVisible()]
+
+
+def test_the_smallest_window_shows_the_whole_panel(room: Room) -> None:
+    window, head = room.desktop.window, room.panel.head
+    window.resize(960, 600)
+    room.qtbot.waitUntil(lambda: window.width() == 960)
+    room.qtbot.waitUntil(lambda: room.panel.mapTo(window, QPoint(room.panel.width(), 0)).x() <= 960)
+    controls = (
+        head.power,
+        head.input,
+        head.channel,
+        head.fader,
+        head.gain_label,
+        head.mute,
+        head.what,
+        head.record,
+    )
+    room.qtbot.waitUntil(lambda: head.record.geometry().right() < head.width())
+    for control in (head.power, head.input, head.what, head.record):
+        assert control.width() >= control.sizeHint().width() - 1
+    for left, right in pairwise(controls):
+        assert left.geometry().right() <= right.geometry().left()
+    room.qtbot.waitUntil(
+        lambda: room.panel.mapTo(window, QPoint(0, room.panel.height())).y() <= window.statusBar().y() + 1
+    )
 
 
 # --- knobs ------------------------------------------------------------------------------------------
