@@ -1,8 +1,8 @@
 """How well a scan uses the cores, and whether its time and memory grow with the library.
 
-    python -m tests.benchmarks.library_speed [--songs N] [--from SONG ...]
+    python -m tests.benchmarks.library_speed [--songs N] [--seconds S] [--from SONG ...]
 
-Makes N songs of 4 to 8 s, half of them generated, half pieces of the songs named (in turn, at other
+Makes N songs of 6 s (or S) and a third more or less, half generated, half pieces of the songs named (at other
 levels). Scans them all into a new library with one process, then with one a core, and prints one JSON
 object:
 
@@ -33,7 +33,7 @@ RATE_HZ = 44_100
 N_LOOKS = 20
 
 
-def write_songs(folder: Path, n_songs: int, sources: list[Path]) -> list[Path]:
+def write_songs(folder: Path, n_songs: int, seconds: float, sources: list[Path]) -> list[Path]:
     import numpy as np
     import soundfile
 
@@ -47,7 +47,7 @@ def write_songs(folder: Path, n_songs: int, sources: list[Path]) -> list[Path]:
     paths: list[Path] = []
     for i in range(n_songs):
         x, rate_hz = generated if i % 2 else known[i // 2 % len(known)]
-        n_frames = int(rng.uniform(4.0, 8.0) * rate_hz)
+        n_frames = int(rng.uniform(2 / 3, 4 / 3) * seconds * rate_hz)
         start = int(rng.integers(0, max(1, x.shape[1] - n_frames)))
         piece = x[:, start : start + n_frames] * rng.uniform(0.2, 0.9)
         paths.append(folder / f"{i:05d}.wav")
@@ -131,12 +131,13 @@ def cpu_s(who: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--songs", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--from", dest="sources", nargs="*", type=Path, default=[])
     asked = parser.parse_args()
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        paths = write_songs(scratch, asked.songs, asked.sources)
+        paths = write_songs(scratch, asked.songs, asked.seconds, asked.sources)
         measure(scratch / "warm.db", paths[:8], cores)  # compiled kernels
         one = measure(scratch / "one.db", paths, 1)
         every = measure(scratch / "all.db", paths, cores)
