@@ -60,11 +60,13 @@ def connect_loop(timeout_s: float = 10.0) -> None:
     Waits until its ports are there; a client has them once its stream runs.
     """
     deadline_s = time.monotonic() + timeout_s
+    ports: list[str] = []
     while time.monotonic() < deadline_s:
-        ports = _run("jack_lsp").split()
+        before, ports = ports, _run("jack_lsp").split()
         inputs = sorted(port for port in ports if "PortAudio" in port and ":in_" in port)
         outputs = sorted(port for port in ports if "PortAudio" in port and ":out_" in port)
-        if inputs and outputs:
+        # A client registers its ports one after the other.
+        if inputs and len(inputs) == len(outputs) and ports == before:
             break
         time.sleep(0.02)
     else:
