@@ -1,9 +1,9 @@
 """The mic through its whole chain on a JACK server of its own, its output connected to its input.
 
-    python -m tests.benchmarks.mic_under_load [--seconds 600] [--period 64]
+    python -m tests.benchmarks.mic_under_load [--seconds 600] [--idle-seconds 600] [--period 64] [--priority]
 
-Two runs of the same length: idle, and while another thread sorts (the GIL held inside C). Prints one JSON
-object: for each run callbacks, xruns, starved and lost frames and the time inside the callback; the round
+Two runs: idle, and while another thread sorts (the GIL held inside C). With --priority the server runs in
+real-time mode. Prints one JSON object: for each run callbacks, xruns, starved and lost frames and the time inside the callback; the round
 trip measured by chirps and the one that the driver reports; what the chain declares and what it adds.
 """
 
@@ -65,9 +65,9 @@ def chain_lag_frames(live: LiveSession) -> float:
     return float("nan") if dry is None or wet is None else wet - dry
 
 
-def run(seconds: float, period_frames: int) -> dict[str, Any]:
-    """Everything, on one server."""
-    with jack_server("charon-bench", RATE_HZ, period_frames):
+def run(seconds: dict[str, float], period_frames: int, has_priority: bool) -> dict[str, Any]:
+    """Everything, on one server; `seconds` is how long each load is watched."""
+    with jack_server("charon-bench", RATE_HZ, period_frames, has_priority):
         rescan_devices()
         with LiveSession(portaudio_opener(StreamRequest()), MicChoice()) as live:
             connect_loop()
@@ -88,9 +88,10 @@ def run(seconds: float, period_frames: int) -> dict[str, Any]:
                 "chain_declared_frames": plan.latency_frames,
                 "chain_added_frames": chain_lag_frames(live),
                 "seconds": seconds,
+                "has_priority": has_priority,
             }
-            for load in ("none", "sort"):
-                result[load] = watch(live, seconds, load)
+            for load, length_s in seconds.items():
+                result[load] = watch(live, length_s, load)
         sounddevice._terminate()
     sounddevice._initialize()
     return result
@@ -100,9 +101,12 @@ def main() -> None:
     """Parse the arguments, print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--idle-seconds", type=float, default=600.0)
     parser.add_argument("--period", type=int, default=64)
+    parser.add_argument("--priority", action="store_true")
     arguments = parser.parse_args()
-    print(json.dumps(run(arguments.seconds, arguments.period), indent=2))
+    seconds = {"none": arguments.idle_seconds, "sort": arguments.seconds}
+    print(json.dumps(run(seconds, arguments.period, arguments.priority), indent=2))
 
 
 if __name__ == "__main__":

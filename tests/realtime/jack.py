@@ -9,15 +9,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def jack_server(
-    name: str, rate_hz: int = 48_000, period_frames: int = 128
+    name: str, rate_hz: int = 48_000, period_frames: int = 128, has_priority: bool = False
 ) -> Generator[subprocess.Popen[bytes]]:
     """Run a server of its own; clients find it through JACK_DEFAULT_SERVER.
 
-    The name keeps it apart from a server that someone works with.
+    The name keeps it apart from a server that someone works with. With priority its clients' audio threads
+    are scheduled before everything else, as on a musician's machine; that takes the right to do so.
     """
     command = [
         "jackd",
-        "--no-realtime",
+        *(["--realtime", "--realtime-priority", "70"] if has_priority else ["--no-realtime"]),
         "-n",
         name,
         "-d",
