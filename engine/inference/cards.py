@@ -17,9 +17,9 @@ from typing import Any, Literal, cast, get_args
 
 from engine.errors import ModelError
 
-Task = Literal["separate", "denoise"]
-"""What a model is for: stems of a song, or a voice without what is around it."""
-ArchitectureName = Literal["spleeter", "htdemucs", "waveform", "rnnoise", "dtln", "deepfilternet"]
+Task = Literal["separate", "denoise", "transcribe"]
+"""What a model is for: stems of a song, a voice without what is around it, or the words that are sung."""
+ArchitectureName = Literal["spleeter", "htdemucs", "waveform", "rnnoise", "dtln", "deepfilternet", "whisper"]
 SourceKind = Literal["bundled", "cache", "pypi", "npm", "huggingface", "file"]
 
 _OUTPUT_VERSION = 1
@@ -93,6 +93,8 @@ class Source:
         Name of the conversion from `members` to the card's files; empty when they are the files.
     system : str
         As of a file.
+    further : tuple of Source
+        Of `pypi`: more packages, each with its members, where one does not hold everything.
     """
 
     kind: SourceKind
@@ -106,6 +108,12 @@ class Source:
     size_bytes: int = 0
     convert: str = ""
     system: str = ""
+    further: tuple["Source", ...] = ()
+
+    @property
+    def archives_bytes(self) -> int:
+        """Size of all its archives; what is unknown counts as nothing."""
+        return self.size_bytes + sum(source.size_bytes for source in self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +232,8 @@ def _parse(data: dict[str, Any]) -> ModelCard:
 
 def _parse_source(fields: dict[str, Any]) -> Source:
     members = tuple(str(member) for member in fields.pop("members", ()))
-    return Source(members=members, **fields)
+    further = tuple(_parse_source(dict(source)) for source in fields.pop("further", ()))
+    return Source(members=members, further=further, **fields)
 
 
 def _check(card: ModelCard) -> None:

