@@ -1,0 +1,1 @@
+"""What trains Charon's own networks. The only folder that imports torch."""
