@@ -1,4 +1,4 @@
-"""Where Charon keeps what it fetches and computes: one folder, three rooms in it.
+"""Where Charon keeps what it fetches and computes: one folder, a room for each kind.
 
 Any thread. The engine is given a `Home`; only `default_home` looks at the environment, so that a
 test or a second program can keep its models and stems somewhere else.
@@ -34,6 +34,11 @@ class Home:
     def stems(self) -> Path:
         """Folder of separated songs (see `engine.io.stem_store`)."""
         return self.root / "stems"
+
+    @property
+    def lyrics(self) -> Path:
+        """Folder of transcribed songs (see `engine.services.lyrics_store`)."""
+        return self.root / "lyrics"
 
     @property
     def cards(self) -> tuple[Path, ...]:
