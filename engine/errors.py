@@ -64,6 +64,14 @@ class BatchError(CharonError):
     """Many songs cannot be worked through: no cluster answers, or no process stays alive."""
 
 
+class TrainingError(CharonError):
+    """A network cannot be trained here."""
+
+
+class TrainingBusy(TrainingError):
+    """One training runs at a time."""
+
+
 class JobCancelled(CharonError):
     """The user cancelled; what was finished is kept."""
 
