@@ -12,17 +12,27 @@ from collections.abc import Iterator
 
 from engine.errors import ModelError
 
+_MAX_VARINT_BYTES = 10
+
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Little-endian base-128 integer at `at`: (value, position after it); IndexError where it is cut off."""
-    value = shift = 0
-    while True:
+    """Little-endian base-128 integer at `at`: (value, position after it).
+
+    Raises
+    ------
+    IndexError
+        It is cut off.
+    ModelError
+        It is longer than any 64-bit number: a file of such bytes would take quadratic time.
+    """
+    value = 0
+    for shift in range(0, 7 * _MAX_VARINT_BYTES, 7):
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-        shift += 7
+    raise ModelError("a message holds a number of more than 64 bits: the file is damaged or of another kind")
 
 
 def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
