@@ -21,6 +21,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -144,6 +145,8 @@ def set_up(kind: str) -> None:
         lambda: call(
             tool("uv"), "pip", "install", "--python", tool("python"), "--quiet", "--require-hashes",
             "--compile-bytecode", "-r", lock,
+            # Outside the project: inside, uv takes the overrides of pyproject.toml, which have no hashes.
+            folder=Path(tempfile.gettempdir()),
         ),
     )  # fmt: skip
     step(
@@ -202,10 +205,10 @@ def environment() -> dict[str, str]:
     return {**kept, "DEBIAN_FRONTEND": "noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def call(*command: str | Path) -> None:
-    """Run a command without input; CalledProcessError when it fails."""
+def call(*command: str | Path, folder: Path = ROOT) -> None:
+    """Run a command without input in a folder; CalledProcessError when it fails."""
     subprocess.run(
-        [str(c) for c in command], check=True, stdin=subprocess.DEVNULL, env=environment(), cwd=ROOT
+        [str(c) for c in command], check=True, stdin=subprocess.DEVNULL, env=environment(), cwd=folder
     )
 
 
