@@ -15,8 +15,12 @@ from engine.kernels.julia import BAILOUT, smooth_julia
 from engine.units import F64, AnyArray
 
 SIZE = 48
-"""Pixels a side. A quarter of the pixels of 96 x 96 keeps the order of the measurements (Spearman 0.99)."""
 SPAN = 3.0
+FADE = 2.0 * SPAN / SIZE
+"""Within this distance of the set a point fades into its colour, as in a picture that is anti-aliased.
+Without it chance decides which filaments the pixels' centres meet: the change of the mean lightness on 48 and
+on 256 pixels a side then has a Spearman correlation of 0.06 to 0.6; with it, measurements on 48 and on 192
+pixels have 0.94 to 1.0."""
 ITERATIONS = 64
 FILL_COUNT = 16.0
 """Points that stay this many squarings fill the picture."""
@@ -33,12 +37,15 @@ change of the mean lightness: how much the picture moves, and how much all of it
 
 @kernel
 def _lightness(c: complex, light: F64, distance: F64) -> None:
-    """Palette position, 0 to 1, of every point; -> light."""
+    """Palette position, 0 to 1, of every point, into `light`."""
     smooth_julia(c, SPAN, ITERATIONS, BAILOUT, light, distance)
     scale = 1.0 / math.log2(ITERATIONS + 2.0)
     for row in range(light.shape[0]):
         for column in range(light.shape[1]):
-            light[row, column] = scale * math.log2(1.0 + max(light[row, column], 0.0))
+            far = min(distance[row, column] / FADE, 1.0)
+            share = far * far * (3.0 - 2.0 * far)
+            palette = scale * math.log2(1.0 + max(light[row, column], 0.0))
+            light[row, column] = 1.0 + (palette - 1.0) * share
 
 
 @kernel

@@ -31,9 +31,11 @@ STILL = tuple(METRICS[:MOTION])
 LEAST_MOTION = 1e-7
 """Change of lightness a frame that counts as none."""
 _N_WAVES = 64
-_WAVES_PER_UNIT = 3.0
+_WAVES_PER_UNIT = 1.5
 _WIDTH = 96
-_N_WALKS = 64
+_STEPS_A_WALK = 24
+"""Walks are drawn in proportion to the steps of the fit: what is looked at longer needs more to look at."""
+_LEAST_WALKS = 16
 _N_CHECKS = 12
 _BATCH = 1024
 
@@ -171,7 +173,7 @@ def fit_surrogate(
         Shares the pictures.
     """
     generator = torch.Generator().manual_seed(seed)
-    walks = random_walks(_N_WALKS, generator, threads)
+    walks = random_walks(max(_LEAST_WALKS, n_steps // _STEPS_A_WALK), generator, threads)
     checks = random_walks(_N_CHECKS, generator, threads)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -185,7 +187,7 @@ def fit_surrogate(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps, 1e-4)
     n_pairs = _BATCH // 2
     for step in range(n_steps):
-        which = torch.randint(_N_WALKS, (n_pairs,), generator=generator)
+        which = torch.randint(len(walks.c), (n_pairs,), generator=generator)
         at = torch.randint(1, STRETCH_ROWS, (n_pairs,), generator=generator)
         pair = torch.stack((at - 1, at), 1)
         loss = _misfit(surrogate, walks.c[which[:, None], pair], walks.measured[which[:, None], pair], scale)

@@ -1,0 +1,104 @@
+"""The photosensitivity limiter: no picture may flash more often than WCAG 2.3.1 allows.
+
+The thread that owns the context; all of it runs on the graphics card. A flash is a pair of opposing changes
+of relative luminance by 0.1 or more, and at most three of them may fall into any second on more than a
+quarter of any third-by-third part of the picture [1]_. Here every cell of a 16 x 9 grid, a quarter of that
+area, has a credit of luminance that it may travel: `TRAVEL` at once and `RATE_A_SECOND` more every second.
+Within any second a cell so travels at most their sum, 0.55, and a flash takes 0.2 of it: two flashes,
+whatever the music does. A change towards or away from saturated red is paid for at `RED_PRICE`, because 20 of
+its 320 steps count as much as 0.1 of luminance.
+
+A picture that would go further is shown as a cross-fade from the one before. The credit is charged with what
+was really shown, measured, so that neighbours and rounding cannot cheat it.
+
+References
+----------
+.. [1] W3C, "Web Content Accessibility Guidelines 2.2", success criterion 2.3.1, definition of "general flash
+   and red flash thresholds".
+"""
+
+import moderngl
+
+from app.visual.program import Stage
+from app.visual.targets import Pair, Size
+
+CELLS = (16, 9)
+TRAVEL = 0.25
+RATE_A_SECOND = 0.30
+RED_PRICE = 0.1 / (20.0 / 320.0)
+LONGEST_STEP_S = 1.0
+
+
+class FlashLimiter:
+    """Keeps the last picture that was shown, and lets the next one in as far as it may.
+
+    Parameters
+    ----------
+    context : moderngl.Context
+    size : (int, int)
+        Of the pictures, pixels.
+    """
+
+    def __init__(self, context: moderngl.Context, size: Size) -> None:
+        self._judge = Stage(context, "julia", "LIMIT")
+        self._blend = Stage(context, "julia", "BLEND")
+        self._cells = Pair(context, CELLS, n_bytes=4)
+        self._shown = Pair(context, size)
+        self._is_first = True
+
+    @property
+    def shown(self) -> moderngl.Texture:
+        """The last picture that was let through."""
+        return self._shown.old.texture
+
+    def resize(self, size: Size, copier: Stage) -> None:
+        """Go on with pictures of another size."""
+        self._shown.resize(size, copier)
+
+    def forget(self) -> None:
+        """Let the next picture in whole: nobody saw the last one."""
+        self._is_first = True
+
+    def limit(self, now: moderngl.Texture, dt_s: float) -> moderngl.Texture:
+        """The picture to show for this one.
+
+        Parameters
+        ----------
+        now : moderngl.Texture
+            Linear light, of the limiter's size.
+        dt_s : float, > 0
+            Since the last one.
+
+        Returns
+        -------
+        moderngl.Texture
+            Valid until the next call.
+        """
+        cells = self._cells
+        self._judge.draw(
+            cells.new.frame,
+            {"u_now": now, "u_shown": self.shown, "u_state": cells.old.texture},
+            {
+                "u_cells": (float(CELLS[0]), float(CELLS[1])),
+                "u_dt": min(dt_s, LONGEST_STEP_S),
+                "u_travel": TRAVEL,
+                "u_rate": RATE_A_SECOND,
+                "u_red": RED_PRICE,
+                "u_first": self._is_first,
+            },
+        )
+        cells.swap()
+        width, height = self._shown.size
+        self._blend.draw(
+            self._shown.new.frame,
+            {"u_now": now, "u_shown": self.shown, "u_state": cells.old.texture},
+            {"u_size": (float(width), float(height))},
+        )
+        self._shown.swap()
+        self._is_first = False
+        return self.shown
+
+    def release(self) -> None:
+        """Give the driver its memory back."""
+        for part in (self._judge, self._blend, self._cells, self._shown):
+            part.release()
