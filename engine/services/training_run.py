@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import psutil
 
@@ -251,7 +251,8 @@ class TrainingRun:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                **_own_group(),
+                start_new_session=sys.platform != "win32",
+                creationflags=_own_group(),
             )
         except OSError as err:
             raise TrainingError(f"training does not start: {err}") from err
@@ -359,10 +360,9 @@ class TrainingRun:
 _STOP_SIGNAL = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)
 
 
-def _own_group() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
+def _own_group() -> int:
+    """Flags that make a group of its own on Windows; elsewhere a new session does."""
+    return subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
