@@ -90,7 +90,7 @@ def choose_plan(device: str = "auto", precision: str = "auto") -> WhisperPlan:
     chosen: Device = "cuda" if n_cards and device != "cpu" else "cpu"
     known = cast("set[str]", ctranslate2.get_supported_compute_types(chosen))
     if precision == "auto":
-        usable = [wanted for wanted in _WANTED[chosen] if wanted in known]
+        usable: list[Precision] = [wanted for wanted in _WANTED[chosen] if wanted in known]
         return WhisperPlan(chosen, usable[0] if usable else "float32")
     if precision not in known:
         choice = ", ".join(name for name in PRECISIONS if name in known)

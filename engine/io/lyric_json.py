@@ -9,7 +9,7 @@ import math
 from typing import Any, cast
 
 from engine.errors import DecodeError
-from engine.lyrics import Lyrics, Segment, SegmentSource, Word
+from engine.lyrics import Lyrics, Segment, Word
 
 VERSION = 1
 _SOURCES = ("mix", "vocals", "given")
@@ -118,7 +118,7 @@ def segment_from_dict(values: object, where: str = "segment") -> Segment:
             _word(word, f"{where}.words[{number}]") for number, word in enumerate(cast("list[object]", words))
         ),
         _number(known, "average_log_probability", where, 0.0),
-        cast("SegmentSource", source),
+        source,
     )
 
 

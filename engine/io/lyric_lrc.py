@@ -117,7 +117,7 @@ def _moved(segment: Segment, by_s: float) -> Segment:
 
 
 def _spelt(token: Token) -> str:
-    return f"<{_clock(token)}>" if isinstance(token, float) else _safe(token)
+    return _safe(token) if isinstance(token, str) else f"<{_clock(token)}>"
 
 
 def _safe(text: str) -> str:

@@ -71,8 +71,9 @@ def write_lyric_tags(path: Path, lyrics: Lyrics) -> None:
             _fill_id3(file.tags, lyrics)
         else:
             written = ("lrc-words", "lrc", "txt")
+            tags: Any = file.tags
             for name, form in zip(_COMMENTS, written, strict=True):
-                file.tags[name] = format_lyrics(lyrics, form)
+                tags[name] = format_lyrics(lyrics, form)
         file.save()
     except (MutagenError, OSError) as err:
         raise EncodeError(f"lyrics cannot be written into {path.name}: {err}") from err

@@ -193,7 +193,7 @@ def segment_of(entry: Entry, end_s: float | None) -> Segment:
     words: list[Word] = []
     at_s, is_open = entry.start_s, False
     for token in entry.tokens:
-        if isinstance(token, float):
+        if not isinstance(token, str):
             at_s = max(token, words[-1].start_s) if words else token
             if is_open:
                 words[-1] = replace(words[-1], end_s=at_s)

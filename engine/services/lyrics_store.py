@@ -105,6 +105,7 @@ class Transcript:
                 f"another Charon transcribes this song just now ({folder}): wait until it is done, or stop it"
             )
         self.record = _read(self._path)
+        _cut_torn_line(self._path)
 
     def begin(self, model: str, language: str, windows: list[Window], warnings: list[str]) -> None:
         """Say what is to be done; replaces whatever is there."""
@@ -149,6 +150,27 @@ class Transcript:
         self._lock.release()
 
 
+def _cut_torn_line(path: Path) -> None:
+    """A kill may leave half a line; the next one must not be glued to it."""
+    with contextlib.suppress(FileNotFoundError):
+        text = path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        if whole != len(text):
+            os.truncate(path, whole)
+
+
+def read_transcript(folder: Path, key: str) -> TranscriptRecord:
+    """A transcript as it is on the disk, by whoever does not write it.
+
+    Parameters
+    ----------
+    folder : Path
+        The song's.
+    key : str
+    """
+    return _read(folder / f"{key}.jsonl")
+
+
 def _read(path: Path) -> TranscriptRecord:
     """A transcript as it is on the disk; a line torn by a kill, or anything not ours, counts as missing."""
     record = TranscriptRecord()
@@ -159,8 +181,6 @@ def _read(path: Path) -> TranscriptRecord:
     except OSError as err:
         raise store_error(path.parent, err) from err
     whole = text.rfind(b"\n") + 1
-    if whole != len(text):
-        os.truncate(path, whole)
     try:
         head, *lines = [cast("dict[str, Any]", json.loads(line)) for line in text[:whole].splitlines()]
         if head["version"] != _VERSION:

@@ -1,0 +1,87 @@
+"""The lyrics that are shown, and how far they are moved: the one truth of the window, on the GUI thread.
+
+Views read it and ask `LyricEdits` for changes; `LyricsModel` fills it and keeps what was changed.
+"""
+
+from enum import StrEnum
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.lyrics import Lyrics
+
+MAX_OFFSET_S = 10.0
+
+
+class Origin(StrEnum):
+    """Where lyrics come from."""
+
+    NONE = ""
+    FILE = "file"
+    TAGS = "tags"
+    HEARD = "heard"
+    ALIGNED = "aligned"
+    EDITED = "edited"
+
+
+class LyricsState(QObject):
+    """The lyrics of the song that is loaded.
+
+    Parameters
+    ----------
+    parent : QObject or None
+
+    Attributes
+    ----------
+    changed : Signal()
+        Other lyrics, or other words in them.
+    offset_changed : Signal()
+    """
+
+    changed = Signal()
+    offset_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lyrics: Lyrics | None = None
+        self._offset_s = 0.0
+        self.origin = Origin.NONE
+
+    @property
+    def lyrics(self) -> Lyrics | None:
+        """None when there are none."""
+        return self._lyrics
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether any line has a time."""
+        return self._lyrics is not None and any(line.end_s > 0.0 for line in self._lyrics.segments)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any word has a time."""
+        return self._lyrics is not None and any(line.words for line in self._lyrics.segments)
+
+    @property
+    def offset_s(self) -> float:
+        """How much later than written the words are shown; negative is sooner."""
+        return self._offset_s
+
+    def show(self, lyrics: Lyrics | None, origin: Origin = Origin.EDITED) -> None:
+        """Show other lyrics.
+
+        Parameters
+        ----------
+        lyrics : Lyrics or None
+            Without a line they count as none.
+        origin : Origin
+        """
+        self._lyrics = lyrics if lyrics is not None and lyrics.segments else None
+        self.origin = origin if self._lyrics is not None else Origin.NONE
+        self.changed.emit()
+
+    def set_offset_s(self, offset_s: float) -> None:
+        """Show all words later, or with a negative value sooner."""
+        offset_s = max(-MAX_OFFSET_S, min(MAX_OFFSET_S, offset_s))
+        if offset_s != self._offset_s:
+            self._offset_s = offset_s
+            self.offset_changed.emit()
