@@ -28,6 +28,7 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("loop", "Loop on or off", "L", "Repeat the chosen part; without one, the next 8 seconds"),
     ("loop_from", "Loop from here", "I", "Let the loop begin at the play-head"),
     ("loop_to", "Loop to here", "O", "Let the loop end at the play-head"),
+    ("live", "Live input", "Ctrl+Shift+I", "Separate a line, or another program's sound, while it plays"),
     ("mute", "Mute lane", "M", "Mute or unmute the chosen lane"),
     ("solo", "Solo lane", "S", "Solo the chosen lane, or not"),
     ("solo_only", "Solo lane alone", "Ctrl+Shift+A", "Solo the chosen lane and no other"),
@@ -69,7 +70,7 @@ MENUS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "play",
         "&Play",
         (
-            *("play", "to_start", "-", "loop", "loop_from", "loop_to", "clear_loop", "-"),
+            *("play", "to_start", "live", "-", "loop", "loop_from", "loop_to", "clear_loop", "-"),
             *("mute", "solo", "solo_only", "|lanes"),
         ),
     ),
@@ -102,7 +103,7 @@ class Actions(QObject):
         self._add("redo", redo, ["Ctrl+Y", "Ctrl+Shift+Z"], _tr("Do what was taken back"))
         for number in range(1, N_LANE_KEYS + 1):
             self._add_lane(number, parent)
-        for name in ("loop", "full_screen"):
+        for name in ("loop", "live", "full_screen"):
             self[name].setCheckable(True)
 
     def _add_lane(self, number: int, parent: QObject) -> None:

@@ -143,7 +143,7 @@ class Bridge(QObject):
     def waiting_songs(self) -> tuple[Path, ...]:
         """Songs of the queue but the one that is loaded, in order."""
         playback = self._playback
-        jobs = () if playback is None else playback.jobs()
+        jobs = () if playback is None else playback.line.jobs()
         return tuple(job.path for job in jobs if job.path != self._song)
 
     @property
@@ -170,7 +170,7 @@ class Bridge(QObject):
         self._ticks.restart(playback.status())
         self._retry_at_s = time.monotonic() + RETRY_SOUND_S
         self._mixer.set_stems(playback.lanes[1:])
-        self._sender.attach(playback)
+        self._sender.attach(playback.mixer)
         self.wake()
         self.attached.emit()
         waiting, self._waiting_song = self._waiting_song, None
@@ -245,12 +245,15 @@ class Bridge(QObject):
             self._waiting_queue.extend(songs)
             return
         for song in songs:
-            self.carry_out(lambda playback, song=song: playback.enqueue(song))
+            self.carry_out(lambda playback, song=song: playback.line.enqueue(song))
 
     def toggle_play(self) -> None:
         """Play or pause."""
         if self._ticks.no_sound:
             self.failed.emit(self._ticks.no_sound)
+        elif self._playback is not None and self._playback.live.is_on:
+            # What is heard stops; the song is back, and plays at the next press.
+            self.carry_out(lambda playback: playback.live.stop(), "play")
         elif self._playback is not None and self._song is not None:
             playing = self._playback.status().playing
             self.carry_out(lambda playback: playback.pause() if playing else playback.play(), "play")
@@ -268,15 +271,15 @@ class Bridge(QObject):
 
     def cancel(self, song: Path) -> None:
         """Stop separating a song of the queue."""
-        self.carry_out(lambda playback: playback.cancel(song))
+        self.carry_out(lambda playback: playback.line.cancel(song))
 
     def retry(self, song: Path) -> None:
         """Separate a song of the queue once more."""
-        self.carry_out(lambda playback: playback.retry(song))
+        self.carry_out(lambda playback: playback.line.retry(song))
 
     def remove(self, song: Path) -> None:
         """Take a song out of the queue."""
-        self.carry_out(lambda playback: playback.remove(song))
+        self.carry_out(lambda playback: playback.line.remove(song))
 
     def choose_model(self, name: str) -> None:
         """Separate with another model from now on."""
@@ -289,7 +292,7 @@ class Bridge(QObject):
 
     def set_stems_limit(self, n_bytes: int) -> None:
         """How much disk space separated songs may take, from the next song on."""
-        self.carry_out(lambda playback: playback.set_stems_limit(n_bytes), "stems-limit")
+        self.carry_out(lambda playback: playback.line.set_stems_limit(n_bytes), "stems-limit")
 
     def use_device(self, opener: "StreamOpener") -> None:
         """Play on another device, or with another buffer; `device_opened` or `failed` says how it went."""
@@ -324,6 +327,10 @@ class Bridge(QObject):
         playback = self._playback
         if playback is not None:
             self._control.put(lambda: call(playback), key)
+
+    def send_mix(self) -> None:
+        """Tell the engine every value of the mixer: its lanes are other ones now."""
+        self._sender.send_all()
 
     @staticmethod
     def _run_on_gui(call: Callable[[], None]) -> None:
@@ -412,7 +419,7 @@ class Bridge(QObject):
             self.wake()
 
     def _look_at_jobs(self, playback: "Playback") -> None:
-        jobs = playback.jobs()
+        jobs = playback.line.jobs()
         if jobs != self._jobs:
             self._jobs = jobs
             self.jobs_seen.emit(jobs)

@@ -47,11 +47,16 @@ class Edits:
     ----------
     mixer : MixerState
     loop : LoopState
+    stack : QUndoStack or None
+        Where the steps go: one of another `Edits`, so that all is taken back in the order in which it was
+        done; None makes one.
     """
 
-    def __init__(self, mixer: MixerState, loop: LoopState) -> None:
-        self.stack = QUndoStack()
-        self.stack.setUndoLimit(500)
+    def __init__(self, mixer: MixerState, loop: LoopState, stack: QUndoStack | None = None) -> None:
+        if stack is None:
+            stack = QUndoStack()
+            stack.setUndoLimit(500)
+        self.stack = stack
         self._mixer = mixer
         self._loop = loop
         self._gestures = count(1)
@@ -63,29 +68,29 @@ class Edits:
 
     def set_gain_db(self, name: str, gain_db: float, gesture: int | None = None) -> None:
         """Move a fader."""
-        self._change(_tr("Gain of {}").format(name), {name: {"gain_db": gain_db}}, gesture)
+        self._change(_tr("Gain of {}").format(self._mixer.title(name)), {name: {"gain_db": gain_db}}, gesture)
 
     def set_pan(self, name: str, pan: float, gesture: int | None = None) -> None:
         """Turn a balance."""
-        self._change(_tr("Pan of {}").format(name), {name: {"pan": pan}}, gesture)
+        self._change(_tr("Pan of {}").format(self._mixer.title(name)), {name: {"pan": pan}}, gesture)
 
     def set_mute(self, name: str, mute: bool) -> None:
         """Mute or unmute."""
         text = _tr("Mute {}") if mute else _tr("Unmute {}")
-        self._change(text.format(name), {name: {"mute": mute}}, None)
+        self._change(text.format(self._mixer.title(name)), {name: {"mute": mute}}, None)
 
     def set_solo(self, name: str, solo: bool, *, exclusive: bool = False) -> None:
         """Solo in place or not; `exclusive` takes it from every other stem."""
         values: dict[str, dict[str, Any]] = {}
         if exclusive:
-            values = {stem: {"solo": False} for stem in self._mixer.stems}
+            values = {lane: {"solo": False} for lane in self._mixer.lanes}
         values[name] = {"solo": solo}
         text = _tr("Solo {}") if solo else _tr("Unsolo {}")
-        self._change(text.format(name), values, None)
+        self._change(text.format(self._mixer.title(name)), values, None)
 
     def reset_mixer(self) -> None:
         """Every strip as it was at first."""
-        names = (*self._mixer.stems, "master")
+        names = (*self._mixer.lanes, "master")
         plain = {"gain_db": 0.0, "pan": 0.0, "mute": False, "solo": False}
         self._change(_tr("Reset mixer"), dict.fromkeys(names, plain), None)
 
@@ -133,7 +138,7 @@ class Edits:
 
     def _apply(self, strips: dict[str, Strip]) -> None:
         for name, strip in strips.items():
-            if name == "master" or name in self._mixer.stems:
+            if name == "master" or name in self._mixer.lanes:
                 self._mixer.set_strip(name, strip)
 
 

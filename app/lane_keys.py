@@ -83,10 +83,10 @@ class LaneKeys(QObject):
 
     def choose(self, index: int) -> None:
         """Let M and S act on a lane, and give it the keys."""
-        if index >= len(self._mixer.stems):
+        if index >= len(self._mixer.lanes):
             return
         self._chosen = index
-        head = self._heads().get(self._mixer.stems[index])
+        head = self._heads().get(self._mixer.lanes[index])
         if head is not None:
             head.fader.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -94,19 +94,19 @@ class LaneKeys(QObject):
         if widget is None:
             return
         for name, head in self._heads().items():
-            if (head is widget or head.isAncestorOf(widget)) and name in self._mixer.stems:
-                self._chosen = self._mixer.stems.index(name)
+            if (head is widget or head.isAncestorOf(widget)) and name in self._mixer.lanes:
+                self._chosen = self._mixer.lanes.index(name)
 
     def _mute(self, index: int) -> None:
-        if index < len(self._mixer.stems):
+        if index < len(self._mixer.lanes):
             self._chosen = index
-            name = self._mixer.stems[index]
+            name = self._mixer.lanes[index]
             self._edits.set_mute(name, not self._mixer.strip(name).mute)
 
     def _solo(self, index: int, *, exclusive: bool = False) -> None:
-        if index < len(self._mixer.stems):
+        if index < len(self._mixer.lanes):
             self._chosen = index
-            name = self._mixer.stems[index]
+            name = self._mixer.lanes[index]
             self._edits.set_solo(name, not self._mixer.strip(name).solo, exclusive=exclusive)
 
     def _toggle_loop(self) -> None:
@@ -127,7 +127,7 @@ class LaneKeys(QObject):
         self._actions["clear_loop"].setEnabled(self._loop.span_s is not None)
 
     def _show_lanes(self) -> None:
-        n = len(self._mixer.stems)
+        n = len(self._mixer.lanes)
         self._chosen = min(self._chosen, max(0, n - 1))
         for number in range(1, N_LANE_KEYS + 1):
             for kind in ("lane", "mute", "solo"):

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from app.mixer_state import MASTER, MixerState, Strip
 
 if TYPE_CHECKING:
-    from engine.services.playback import Playback
+    from engine.services.stem_mixer import StemMixer
 
 
 class MixerSender(QObject):
@@ -21,40 +21,45 @@ class MixerSender(QObject):
     ----------
     mixer : MixerState
     parent : QObject or None
+    with_master : bool
+        Whether the master is this mixer's, too.
     """
 
-    def __init__(self, mixer: MixerState, parent: QObject | None = None) -> None:
+    def __init__(self, mixer: MixerState, parent: QObject | None = None, *, with_master: bool = True) -> None:
         super().__init__(parent)
         self._mixer = mixer
-        self._playback: Playback | None = None
+        self._with_master = with_master
+        self._target: StemMixer | None = None
         self._sent: dict[str, Strip] = {}
         mixer.changed.connect(self._send)
         mixer.stems_changed.connect(self.send_all)
 
-    def attach(self, playback: "Playback | None") -> None:
-        """Send to this engine from now on, and everything at once; None sends nowhere."""
-        self._playback = playback
+    def attach(self, target: "StemMixer | None") -> None:
+        """Send to this mixer of the engine from now on, and everything at once; None sends nowhere."""
+        self._target = target
         self.send_all()
 
     def send_all(self) -> None:
         """Send every value, whatever the engine has: its strips are other ones now."""
         self._sent.clear()
-        for name in (*self._mixer.stems, MASTER):
+        for name in (*self._mixer.lanes, MASTER):
             self._send(name)
 
     def _send(self, name: str) -> None:
-        playback = self._playback
-        if playback is None or name not in (*playback.lanes[1:], MASTER):
+        target = self._target
+        if target is None or name not in (*target.lanes[1:], MASTER):
+            return
+        if name == MASTER and not self._with_master:
             return
         strip, sent = self._mixer.strip(name), self._sent.get(name)
         self._sent[name] = strip
         if sent is None or sent.engine_gain_db != strip.engine_gain_db:
-            playback.set_gain_db(name, strip.engine_gain_db)
+            target.set_gain_db(name, strip.engine_gain_db)
         if sent is None or sent.pan != strip.pan:
-            playback.set_pan(name, strip.pan)
+            target.set_pan(name, strip.pan)
         if name == MASTER:
             return
         if sent is None or sent.mute != strip.mute:
-            playback.set_mute(name, strip.mute)
+            target.set_mute(name, strip.mute)
         if sent is None or sent.solo != strip.solo:
-            playback.set_solo(name, strip.solo)
+            target.set_solo(name, strip.solo)

@@ -1,4 +1,4 @@
-"""What the mixer is set to: one strip a stem, one for the master; the window's truth about it.
+"""What the mixer is set to: one strip a stem and a take, one for the master; the window's truth about it.
 
 GUI thread only. Views read it and follow `changed`; `app.edits` writes it (so that it can be undone);
 the bridge follows `changed` too and hands the values to the engine, which ramps them.
@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
+
+from app.theme import lane_title
 
 MASTER = "master"
 MIN_GAIN_DB = -72.0
@@ -49,7 +51,7 @@ class MixerState(QObject):
     changed : Signal(str)
         Name of the strip that has new values ("master" included).
     stems_changed : Signal()
-        Other stems are mixed now (another model or song); every strip may be new.
+        Other lanes are mixed now (another model or song, another take); every strip may be new.
     """
 
     changed = Signal(str)
@@ -58,6 +60,7 @@ class MixerState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._stems: tuple[str, ...] = ()
+        self._takes: dict[str, str] = {}
         self._strips: dict[str, Strip] = {MASTER: Strip()}
 
     @property
@@ -65,8 +68,22 @@ class MixerState(QObject):
         """Names of the stems, in the model's order."""
         return self._stems
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the takes, which stand behind the stems."""
+        return tuple(self._takes)
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Names of all that has a strip and is not the master: stems, then takes."""
+        return (*self._stems, *self._takes)
+
+    def title(self, name: str) -> str:
+        """What the user calls a lane."""
+        return self._takes.get(name) or lane_title(name)
+
     def strip(self, name: str) -> Strip:
-        """Settings of a stem or of "master"."""
+        """Settings of a stem, of a take, or of "master"."""
         return self._strips[name]
 
     def set_stems(self, names: Sequence[str]) -> None:
@@ -74,8 +91,17 @@ class MixerState(QObject):
         if tuple(names) == self._stems:
             return
         self._stems = tuple(names)
+        self._keep_strips()
+
+    def set_takes(self, titles: Mapping[str, str]) -> None:
+        """Mix these takes: names with what the user calls each; those that stay keep their settings."""
+        if list(titles.items()) != list(self._takes.items()):
+            self._takes = dict(titles)
+            self._keep_strips()
+
+    def _keep_strips(self) -> None:
         kept = self._strips
-        self._strips = {name: kept.get(name, Strip()) for name in (*self._stems, MASTER)}
+        self._strips = {name: kept.get(name, Strip()) for name in (*self.lanes, MASTER)}
         self.stems_changed.emit()
 
     def set_strip(self, name: str, strip: Strip) -> None:
@@ -92,7 +118,7 @@ class MixerState(QObject):
     def is_silenced(self, name: str) -> bool:
         """Whether a stem is not heard: muted, or another one is solo."""
         strip = self._strips[name]
-        any_solo = any(self._strips[stem].solo for stem in self._stems)
+        any_solo = any(self._strips[lane].solo for lane in self.lanes)
         return strip.mute or (any_solo and not strip.solo)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from app.analysis_desk import AnalysisDesk
 from app.engine_start import Started
 from app.jobs import Task
 from app.library_desk import LibraryDesk
+from app.live_desk import LiveDesk
 from app.mic_desk import MicDesk
 from app.models_model import ModelsModel
 from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
@@ -45,6 +46,7 @@ class Rooms(QObject):
     library : LibraryDesk
     analysis : AnalysisDesk
     mic : MicDesk
+    live : LiveDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -80,6 +82,7 @@ class Rooms(QObject):
         self.library = LibraryDesk(desktop, home)
         self.analysis = AnalysisDesk(desktop, self.lanes.waves)
         self.mic = MicDesk(desktop, home)
+        self.live = LiveDesk(desktop, home)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -108,6 +111,7 @@ class Rooms(QObject):
         self.lanes.show_tick(tick)
         self.analysis.show_tick(tick)
         self.mic.show_tick(tick)
+        self.live.look()
         if self._settings is not None and self._settings.isVisible():
             self._settings.show_device(tick.device)
 

@@ -125,6 +125,36 @@ class MicSettings:
         "both", "What a take holds: the bare voice, the finished one.", "dry", "wet", "both"
     )
     with_song: bool = _item(True, "Whether recording starts the song, too.")
+    pan: float = _item(0.0, "Balance of the voice, -1 (left) to 1 (right).", low=-1.0, high=1.0)
+    song_tempo: bool = _item(True, "Whether the delay follows the tempo of the song.")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveInputSettings:
+    """What is separated while it comes in. It is never on by itself."""
+
+    device: str = _item("", "Input; empty is the one of the device that plays, or else the system's.")
+    channel: int = _item(0, "First of two channels, from 0.", low=0, high=254)
+    model: str = _item("spleeter-2stems", "Model that separates it.")
+    mode: str = _choice("tight", "As little delay as can be, or cleaner.", "tight", "clean")
+
+
+@dataclass(frozen=True, slots=True)
+class VisualSettings:
+    """How the Julia set looks."""
+
+    scene: str = _item("lagoon", "Scene.")
+    palette: str = _item("", "Palette; empty is the scene's own.")
+    limit_flashes: bool = _item(True, "Whether flashes are kept below three a second (WCAG 2.3.1).")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What was asked of the last training."""
+
+    folder: str = _item("", "Folder of music.")
+    epochs: int = _item(40, "Rounds through all songs.", low=1, high=10_000)
+    device: str = _choice("cpu", "What it is trained on.", "cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +169,9 @@ class Settings:
     library: LibrarySettings = LibrarySettings()
     analysis: AnalysisSettings = AnalysisSettings()
     mic: MicSettings = MicSettings()
+    live: LiveInputSettings = LiveInputSettings()
+    visual: VisualSettings = VisualSettings()
+    training: TrainingSettings = TrainingSettings()
 
 
 def settings_file() -> Path:

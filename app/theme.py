@@ -91,7 +91,9 @@ class Tokens:
         """Colour of a lane; one that has none of its own always gets the same one of the set."""
         if name in self.lanes:
             return self.lanes[name]
-        stems = [colour for stem, colour in self.lanes.items() if stem != "original"]
+        if name.startswith("take-"):
+            return self.lanes["take"]
+        stems = [colour for stem, colour in self.lanes.items() if stem not in ("original", "take")]
         return stems[crc32(name.encode()) % len(stems)]
 
 

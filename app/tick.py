@@ -61,6 +61,8 @@ class Tick:
         None while the engine starts or the device is gone.
     dropouts : int
         Late blocks since the device was opened.
+    live : str
+        Name of the input that is heard in the song's place; empty without one.
     trouble : str
         Why the engine light is amber, in one line; empty while all is well.
     """
@@ -85,4 +87,5 @@ class Tick:
     limiter_gain_db: float = 0.0
     device: DeviceLine | None = None
     dropouts: int = 0
+    live: str = ""
     trouble: str = ""

@@ -83,7 +83,8 @@ class TickMaker:
             self._device_name = device.name
             self.restart(status)
         rate_hz = 0 if device is None else device.rate_hz
-        dropout = self._dropouts.look(status.counters, rate_hz, now_s, audible=status.playing)
+        audible = status.playing or playback.live.is_on
+        dropout = self._dropouts.look(status.counters, rate_hz, now_s, audible=audible)
         opened = loaded.song is not None and playback.song == loaded.song
         known = loaded.words.song == loaded.song
         return Tick(
@@ -95,6 +96,7 @@ class TickMaker:
             position_s=status.position_s if opened else 0.0,
             duration_s=status.duration_s if opened else None,
             playing=status.playing,
+            live=playback.live.source_name,
             ended=status.ended,
             waiting=status.waiting and loaded.song is not None and playback.failure is None,
             stems_ready=status.stems_ready,
@@ -130,9 +132,9 @@ def device_line(playback: "Playback", status: "PlaybackStatus") -> DeviceLine | 
 
 
 def _lane_peaks(playback: "Playback", meters: "Meters | None") -> dict[str, tuple[float, float]]:
-    if meters is None:
+    if meters is None or playback.live.is_on:
         return {}
-    return {name: level.peak_db for name, level in zip(playback.lanes, meters.lanes, strict=False)}
+    return {name: level.peak_db for name, level in zip(playback.mixer.lanes, meters.lanes, strict=False)}
 
 
 def _tr(text: str) -> str:

@@ -82,6 +82,7 @@ class Window(QMainWindow):
         self.offers.asked.connect(self.order_tabs)
         self._lanes: QWidget | None = None
         self._first_in_lanes: QWidget | None = None
+        self._live: tuple[QWidget, ...] = ()
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self.empty)
         self._transport = transport
@@ -135,6 +136,8 @@ class Window(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.offers)
+        self._above_pages = QVBoxLayout()
+        column.addLayout(self._above_pages)
         column.addWidget(self._pages, 1)
         self.setCentralWidget(middle)
         self.statusBar().setSizeGripEnabled(False)
@@ -213,9 +216,16 @@ class Window(QMainWindow):
         self._pages.addWidget(lanes)
         self.order_tabs()
 
+    def set_live(self, bar: QWidget, lanes: QWidget) -> None:
+        """Take the live input in: its bar above the lanes, and its lanes, to be shown in their place."""
+        self._live = (bar, lanes)
+        self._above_pages.addWidget(bar)
+        self._pages.addWidget(lanes)
+        self.order_tabs()
+
     def order_tabs(self) -> None:
         """Let Tab lead from the top to the middle and then to the docks, whenever new controls are there."""
-        places = (self._transport, self.offers, self.empty, self._lanes, *self._docks.values())
+        places = (self._transport, self.offers, *self._live, self.empty, self._lanes, *self._docks.values())
         before: QWidget | None = None
         for place in places:
             for widget in () if place is None else place.findChildren(QWidget):
@@ -223,6 +233,10 @@ class Window(QMainWindow):
                     if before is not None:
                         self.setTabOrder(before, widget)
                     before = widget
+
+    def show_live(self) -> None:
+        """Show the lanes of the live input."""
+        self._pages.setCurrentWidget(self._live[-1])
 
     def show_lanes(self, shown: bool) -> None:
         """Show the lanes, or what an empty window says."""

@@ -1,4 +1,4 @@
-"""`charon bench analysis`: a song's fingerprint beside the same 25 numbers made of library calls.
+"""`charon bench analysis`: a fingerprint and the orbit's features beside the same made of library calls.
 
 Main thread, and the threads of a `Listener`. The reference is what one writes with librosa and pyloudnorm:
 each call as its manual has it, nothing computed twice that two numbers share.
@@ -8,6 +8,7 @@ import itertools
 import os
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from app.cli.console import json_option, print_json, progress, table
 from app.cli.kernel_case import bench_sound, library
+from app.cli.orbit_cases import N_RUNS, Sides, feature_sides, network_sides
 from engine.services.fingerprint import (
     FINGERPRINT_NAMES,
     RATIO_LIMIT_DB,
@@ -26,6 +28,8 @@ from engine.services.fingerprint import (
 from engine.services.mono_rows import HOP_FRAMES, N_FFT
 from engine.services.mono_rows import RATE_HZ as MONO_RATE_HZ
 from engine.services.stereo_figures import BAND_EDGES_HZ
+from engine.stream.orbit_features import HOP
+from engine.stream.orbit_features import RATE_HZ as ORBIT_RATE_HZ
 from engine.units import F32, AnyArray
 
 RATE_HZ = 44_100
@@ -156,34 +160,59 @@ def _bands(x: F32, rate_hz: int) -> dict[str, float]:
 )
 @json_option
 def command(seconds: float, repeats: int, threads: int | None, as_json: bool) -> None:
-    """Compare the fingerprint of a stereo song with the same 25 numbers made of librosa's calls.
+    """Compare a song's fingerprint and the orbit's six features with the same made of librosa's calls.
+
+    The third row is the time of the control network over two hundred windows, beside the same matrices in
+    numpy.
 
     Both sides start from the sound in memory and take turns in one run, after one call of each that does
     not count. ratio is reference_s / ours_s. librosa's Fourier transforms and medians use one thread.
     """
     n_threads = threads or min(os.cpu_count() or 1, 8)
     x = bench_song(seconds)
-    sides = (
+    fingerprints = (
         lambda: our_fingerprint(x, RATE_HZ, n_threads),
         lambda: librosas_fingerprint(x, RATE_HZ),
     )
-    times_s: tuple[list[float], list[float]] = ([], [])
-    with progress("Measuring", repeats + 1, quiet=as_json) as update:
-        for turn in range(repeats + 1):
-            for side, passed_s in zip(sides, times_s, strict=True):
-                start = time.perf_counter()
-                side()
-                if turn:
-                    passed_s.append(time.perf_counter() - start)
-            update(turn + 1)
-    ours_s, reference_s = (statistics.median(passed_s) for passed_s in times_s)
-    row = AnalysisRow(
-        "fingerprint", seconds, ours_s, "librosa, pyloudnorm", reference_s, reference_s / ours_s
+    mono = bench_sound(seconds * ORBIT_RATE_HZ / MONO_RATE_HZ)
+    cases = (
+        ("fingerprint", "librosa, pyloudnorm", seconds, fingerprints),
+        ("orbit features", "librosa", seconds, feature_sides(mono)),
+        (f"control network x {N_RUNS}", "numpy", N_RUNS * HOP / ORBIT_RATE_HZ, network_sides()),
     )
+    rows: list[AnalysisRow] = []
+    with progress("Measuring", len(cases) * (repeats + 1), quiet=as_json) as update:
+        for k, (name, reference, length_s, sides) in enumerate(cases):
+            done = k * (repeats + 1)
+            ours_s, reference_s = _medians(sides, repeats, lambda turn, done=done: update(done + turn))
+            rows.append(AnalysisRow(name, length_s, ours_s, reference, reference_s, reference_s / ours_s))
     if as_json:
-        print_json({"rows": [row], "threads": n_threads})
+        print_json({"rows": rows, "threads": n_threads})
         return
     table(
-        ("what", "song s", "ours s", "reference s", "reference", "ratio"),
-        [(row.name, row.seconds, f"{ours_s:.3f}", f"{reference_s:.3f}", row.reference, f"{row.ratio:.1f}")],
+        ("what", "sound s", "ours s", "reference s", "reference", "ratio"),
+        [
+            (
+                row.name,
+                f"{row.seconds:.1f}",
+                f"{row.ours_s:.4f}",
+                f"{row.reference_s:.4f}",
+                row.reference,
+                f"{row.ratio:.1f}",
+            )
+            for row in rows
+        ],
     )
+
+
+def _medians(sides: Sides, repeats: int, update: Callable[[int], None]) -> tuple[float, float]:
+    """Seconds that each side takes, in turns, after one call of each that does not count."""
+    times_s: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats + 1):
+        for side, passed_s in zip(sides, times_s, strict=True):
+            start = time.perf_counter()
+            side()
+            if turn:
+                passed_s.append(time.perf_counter() - start)
+        update(turn + 1)
+    return statistics.median(times_s[0]), statistics.median(times_s[1])

@@ -80,9 +80,9 @@ def _set_all(playback: Playback, mute: Iterable[str], solo: Iterable[str]) -> No
         if name not in known:
             raise ParameterError(f"this model has no stem {name!r}: choose from {', '.join(known)}")
     for name in mute:
-        playback.set_mute(name)
+        playback.mixer.set_mute(name)
     for name in solo:
-        playback.set_solo(name)
+        playback.mixer.set_solo(name)
 
 
 def _wait_until_open(playback: Playback) -> None:

@@ -6,6 +6,7 @@ the height among them, and scrolls both together where it is too small.
 
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -17,6 +18,7 @@ from app.edits import Edits
 from app.loop_state import LoopState
 from app.mixer_state import MASTER, MixerState, Strip
 from app.panels.mixer import HEAD_WIDTH_PX, MIN_HEAD_PX, MIN_ORIGINAL_PX, LaneHead, OriginalHead
+from app.panels.take_head import TakeHead
 from app.panels.wave_backdrop import RULER_PX, Row, share_height
 from app.panels.wave_view import WaveView
 from app.tick import Tick
@@ -40,10 +42,15 @@ class LanesPanel(QWidget):
     ----------
     seek_wanted : Signal(float)
         Song time in seconds.
+    rename_wanted, remove_wanted, delete_wanted : Signal(str)
+        A take, by its name: call it something else, take it out of the mixer, delete its recording.
     waves : WaveView
     """
 
     seek_wanted = Signal(float)
+    rename_wanted = Signal(str)
+    remove_wanted = Signal(str)
+    delete_wanted = Signal(str)
 
     def __init__(
         self, mixer: MixerState, loop: LoopState, edits: Edits, parent: QWidget | None = None
@@ -110,7 +117,7 @@ class LanesPanel(QWidget):
         for head in self._heads.values():
             head.hide()
             head.deleteLater()
-        self._heads = {name: LaneHead(name, self._mixer, self._edits) for name in self._mixer.stems}
+        self._heads = {name: self._make_head(name) for name in self._mixer.lanes}
         self._heads[ORIGINAL] = OriginalHead()
         # New heads come last in the order of Tab, behind every dock: bring them before the waveforms.
         before: QWidget = self._scroller
@@ -125,6 +132,15 @@ class LanesPanel(QWidget):
         self._pending, self._stems_heard = (), False
         self._arrange()
         self._show_silenced(MASTER)
+
+    def _make_head(self, name: str) -> LaneHead:
+        if name not in self._mixer.takes:
+            return LaneHead(name, self._mixer, self._edits)
+        head = TakeHead(name, self._mixer, self._edits)
+        head.rename_wanted.connect(partial(self.rename_wanted.emit, name))
+        head.remove_wanted.connect(partial(self.remove_wanted.emit, name))
+        head.delete_wanted.connect(partial(self.delete_wanted.emit, name))
+        return head
 
     def _arrange(self) -> None:
         minimum = {name: MIN_ORIGINAL_PX if name == ORIGINAL else MIN_HEAD_PX for name in self._heads}
@@ -152,22 +168,22 @@ class LanesPanel(QWidget):
         index : int
             Number of the stem from 0; one that is not there changes nothing.
         """
-        if 0 <= index < len(self._mixer.stems):
-            head = self._heads[self._mixer.stems[index]]
+        if 0 <= index < len(self._mixer.lanes):
+            head = self._heads[self._mixer.lanes[index]]
             if isinstance(head, LaneHead):
                 head.fader.setFocus(Qt.FocusReason.ShortcutFocusReason)
             self._scroller.ensureWidgetVisible(head, 0, 0)
 
     def lane_of(self, widget: QWidget | None) -> int | None:
         """Number of the stem that a widget belongs to, or None."""
-        for index, name in enumerate(self._mixer.stems):
+        for index, name in enumerate(self._mixer.lanes):
             head = self._heads[name]
             if widget is not None and (head is widget or head.isAncestorOf(widget)):
                 return index
         return None
 
     def _show_silenced(self, _name: str) -> None:
-        self.waves.set_silenced(name for name in self._mixer.stems if self._mixer.is_silenced(name))
+        self.waves.set_silenced(name for name in self._mixer.lanes if self._mixer.is_silenced(name))
 
     # --- scrolling ---------------------------------------------------------------------------------
 
@@ -226,7 +242,10 @@ class LanesPanel(QWidget):
     @property
     def _is_touched(self) -> bool:
         """Whether a stem is not as it was at first: only then the mixer lets the original go."""
-        return any(self._mixer.strip(name) != Strip() for name in self._mixer.stems)
+        strips = self._mixer.strip
+        return any(strips(name) != Strip() for name in self._mixer.stems) or any(
+            strips(name).solo for name in self._mixer.takes
+        )
 
     def _show_stems_heard(self, heard: bool) -> None:
         original = self._heads[ORIGINAL]

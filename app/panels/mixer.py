@@ -45,7 +45,7 @@ class LaneHead(QWidget):
         self._mixer = mixer
         self._edits = edits
         look = tokens()
-        self.title = QLabel(lane_title(name))
+        self.title = QLabel(mixer.title(name))
         self.title.setFont(font(look.text_title_px, 600))
         self.mute = Toggle("M", look.warning)
         self.solo = Toggle("S", look.accent)
@@ -92,7 +92,7 @@ class LaneHead(QWidget):
         paint_ground(self, self._name)
 
     def _lay_out(self) -> None:
-        first = QHBoxLayout()
+        first = self._first_row = QHBoxLayout()
         first.setSpacing(4)
         first.addWidget(self.title, 1)
         first.addWidget(self.mute)
@@ -126,7 +126,7 @@ class LaneHead(QWidget):
         whole.addWidget(self.meter)
 
     def _name_controls(self) -> None:
-        title = lane_title(self._name)
+        title = self._mixer.title(self._name)
         self.setAccessibleName(title)
         words = (
             (self.mute, self.tr("Mute {}"), self.tr("Mute (M)")),
@@ -177,12 +177,12 @@ class LaneHead(QWidget):
     def _on_solo(self, on: bool, alone: bool) -> None:
         # Alone means "only this one", also when others are soloed beside it; once it is, it means "no more".
         strip = self._mixer.strip
-        others = any(strip(stem).solo for stem in self._mixer.stems if stem != self._name)
+        others = any(strip(stem).solo for stem in self._mixer.lanes if stem != self._name)
         self._edits.set_solo(self._name, on or (alone and others), exclusive=alone)
 
     def _follow(self) -> None:
         # Any strip's solo may silence this one. A head may outlive its stem by a turn of the event loop.
-        if self._name not in self._mixer.stems:
+        if self._name not in self._mixer.lanes:
             return
         strip = self._mixer.strip(self._name)
         silenced = self._mixer.is_silenced(self._name)

@@ -135,10 +135,17 @@ class TransportBar(QWidget):
 
     def _show(self, tick: Tick) -> None:
         loaded = tick.song is not None
-        for button in (self.to_start, self.play):
-            button.setEnabled(loaded)
-        self.loop.setEnabled(tick.duration_s is not None)
+        self.play.setEnabled(loaded or bool(tick.live))
+        self.to_start.setEnabled(loaded and not tick.live)
+        self.loop.setEnabled(tick.duration_s is not None and not tick.live)
         self._show_figures()
+        if tick.live:
+            self.play.show_icon("stop")
+            self.play.setAccessibleName(self.tr("Stop the live input"))
+            self.play.setToolTip(self.tr("Stop the live input (Space)"))
+            self.title.set_line(self.tr("Live: {}").format(tick.live))
+            self.artist.set_line(self.tr("{} is paused").format(tick.title) if loaded else "")
+            return
         self.play.show_icon("pause" if tick.playing else "play")
         self.play.setAccessibleName(self.tr("Pause") if tick.playing else self.tr("Play"))
         self.play.setToolTip(self.tr("Pause (Space)") if tick.playing else self.tr("Play (Space)"))
@@ -303,4 +310,4 @@ class LineLabel(QWidget):
 def _words(tick: Tick) -> tuple[object, ...]:
     """What of a tick is shown in words or pictures."""
     known = tick.duration_s is not None
-    return tick.song, tick.title, tick.artist, tick.song_rate_hz, tick.playing, known
+    return tick.song, tick.title, tick.artist, tick.song_rate_hz, tick.playing, tick.live, known

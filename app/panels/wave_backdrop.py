@@ -19,6 +19,7 @@ from app.panels.time_view import TimeView, ruler_marks
 
 if TYPE_CHECKING:
     from engine.services.peaks import LanePeaks
+    from engine.services.take_peaks import TakePeaks
 
 RULER_PX = 28
 GAP_PX = 4
@@ -48,6 +49,8 @@ class Scene:
     rows : tuple of Row
     view : TimeView
     peaks : LanePeaks or None
+    takes : mapping of str to TakePeaks
+        Peaks of the lanes that are takes.
     silenced : frozenset of str
         Lanes that are not heard, drawn faint.
     scroll_px : int
@@ -57,6 +60,7 @@ class Scene:
     rows: tuple[Row, ...]
     view: TimeView
     peaks: "LanePeaks | None"
+    takes: "Mapping[str, TakePeaks]"
     silenced: frozenset[str]
     scroll_px: int
 
@@ -70,7 +74,7 @@ class _Look:
     first_column: int
     frames_per_column: float
     end_column: int
-    peaks: "LanePeaks | None"
+    peaks: "LanePeaks | TakePeaks | None"
     version: int
     is_silenced: bool
 
@@ -145,7 +149,9 @@ class Backdrop:
         )
 
     def _look(self, row: Row, scene: Scene, shown: tuple[int, float, int]) -> _Look:
-        peaks = scene.peaks if scene.peaks is not None and row.lane in scene.peaks.lanes else None
+        peaks = scene.takes.get(row.lane)
+        if peaks is None and scene.peaks is not None and row.lane in scene.peaks.lanes:
+            peaks = scene.peaks
         return _Look(
             row,
             scene.scroll_px,
@@ -166,7 +172,7 @@ class Backdrop:
         width = self._pixels.shape[1]
         inset = min(round(_INSET_PX * ratio), max(0, (bottom - top) // 2 - 1))
         colour = theme.tokens().lane_colour(look.row.lane)
-        body, core = _shades(colour.name(), bottom - top - 2 * inset, look.is_silenced)
+        body, core = wave_shades(colour.name(), bottom - top - 2 * inset, look.is_silenced)
         if look.peaks is not None:
             whole = first == top and stop == bottom
             drawn = self._pixels[top:bottom] if whole else np.empty((bottom - top, width), np.uint32)
@@ -196,10 +202,10 @@ class Backdrop:
         painter.setClipRect(clip)
         painter.setBrushOrigin(QPointF(-look.first_column % round(_HATCH_PX * ratio), row.top()))
         for start, stop in gaps:
-            painter.fillRect(QRectF(start, row.top(), stop - start, row.height()), _row_ground())
+            painter.fillRect(QRectF(start, row.top(), stop - start, row.height()), row_ground())
             painter.fillRect(QRectF(start, row.top() + inset, stop - start, row.height() - 2 * inset), brush)
         if after < row.width():
-            painter.fillRect(QRectF(after, row.top(), row.width() - after, row.height()), _row_ground())
+            painter.fillRect(QRectF(after, row.top(), row.width() - after, row.height()), row_ground())
         painter.end()
 
     def _draw_ruler(self, view: TimeView) -> None:
@@ -225,19 +231,20 @@ def paint_ruler(painter: QPainter, view: TimeView, width: float) -> None:
             painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, mark.label)
 
 
-def _row_ground() -> QColor:
+def row_ground() -> QColor:
+    """The ground that waveforms are drawn on."""
     look = theme.tokens()
     return theme.mixed(look.window, look.panel, 0.5)
 
 
 @lru_cache(maxsize=32)
-def _shades(colour_name: str, n: int, is_silenced: bool) -> tuple[np.ndarray, np.ndarray]:
+def wave_shades(colour_name: str, n: int, is_silenced: bool) -> tuple[np.ndarray, np.ndarray]:
     """Colours of the `n` pixel rows of a waveform: the shape's (the ground last), and its core's.
 
     The core is the lane's own colour, a little lighter at the middle; the shape around it is the colour
     sunk into the ground, more so the farther from the core, so that single peaks stay quiet.
     """
-    colour, ground = QColor(colour_name), _row_ground()
+    colour, ground = QColor(colour_name), row_ground()
     away = np.abs(np.arange(n) + 0.5 - n / 2) / (n / 2)
     share, core_share = 0.62 - 0.14 * away, 1.0 - 0.12 * away
     if is_silenced:
@@ -277,7 +284,7 @@ def _hatch_brush(colour_name: str, size: int, ratio: float) -> QBrush:
     tile.fill(Qt.GlobalColor.transparent)
     painter = QPainter(tile)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(theme.mixed(_row_ground(), QColor(colour_name), 0.3), ratio))
+    painter.setPen(QPen(theme.mixed(row_ground(), QColor(colour_name), 0.3), ratio))
     for offset in (-size, 0, size):
         painter.drawLine(QPointF(offset - 1, size + 1), QPointF(offset + size + 1, -1))
     painter.end()

@@ -4,7 +4,7 @@ GUI thread only. The picture of the waveforms is a `Backdrop`; how they are seek
 `TimeCanvas`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from app.tick import Tick
 
 if TYPE_CHECKING:
     from engine.services.peaks import LanePeaks
+    from engine.services.take_peaks import TakePeaks
 
 
 class WaveView(TimeCanvas):
@@ -39,6 +40,7 @@ class WaveView(TimeCanvas):
         self._source = PeakSource(self)
         self._backdrop = Backdrop()
         self._rows: tuple[Row, ...] = ()
+        self._takes: Mapping[str, TakePeaks] = {}
         self._silenced: frozenset[str] = frozenset()
         self._scroll_px = 0
         self._version = -1
@@ -88,6 +90,11 @@ class WaveView(TimeCanvas):
         self._rows = tuple(rows)
         self.update()
 
+    def show_takes(self, peaks: "Mapping[str, TakePeaks]") -> None:
+        """Which lanes are takes, and what is drawn of them."""
+        self._takes = dict(peaks)
+        self.update()
+
     def set_silenced(self, lanes: Iterable[str]) -> None:
         """Which lanes are drawn faint because they are not heard."""
         silenced = frozenset(lanes)
@@ -102,7 +109,7 @@ class WaveView(TimeCanvas):
 
     def paint_still(self, painter: QPainter) -> None:
         """Draw the waveforms anew where they changed, and copy them."""
-        scene = Scene(self._rows, self.view, self._source.peaks, self._silenced, self._scroll_px)
+        scene = Scene(self._rows, self.view, self._source.peaks, self._takes, self._silenced, self._scroll_px)
         self._backdrop.refresh(scene, self.size(), self.devicePixelRatioF())
         painter.drawImage(QPointF(0, 0), self._backdrop.image)
 

@@ -15,9 +15,11 @@ import numpy as np
 
 from engine.kernels.jit import fast_kernel, kernel
 from engine.realtime.clock import flush_denormals, monotonic_ns, restore_float_mode
+from engine.realtime.far_call import far_call
 from engine.realtime.layout import (
     C_MIC_ON,
     C_N_LANES,
+    C_N_TAKES,
     C_SOURCE_ON,
     C_TAP_ON,
     C_TONE,
@@ -62,7 +64,8 @@ from engine.realtime.layout import (
     SI_EPOCH,
     SI_SONG_FRAME,
     SI_SOUNDING,
-    SOURCE_CHANNELS,
+    SOURCE_MIC,
+    SOURCE_OFF,
     T_CHANNELS,
     T_CONTROL,
     T_COUNTER,
@@ -84,14 +87,16 @@ from engine.realtime.layout import (
     T_RING_HEADER,
     T_RING_READY,
     T_SCRATCH,
+    T_SOURCE_RUN,
     T_STATE_F,
     T_STATE_I,
     T_TAP,
     TAP_RING_FRAMES,
 )
 from engine.realtime.limiter import LF_GAIN, N_LIMITER_F, N_LIMITER_I, limit
-from engine.realtime.mic_call import call_mic
 from engine.realtime.mixer import (
+    SILENCED,
+    UNTOUCHED,
     apply_gain,
     blend_stems,
     update_meter,
@@ -99,7 +104,6 @@ from engine.realtime.mixer import (
     update_targets,
 )
 from engine.realtime.signature import CALLBACK_SIGNATURE
-from engine.realtime.source import push_source
 from engine.realtime.tone import add_tone
 from engine.realtime.transport import apply_envelope, plan_chunk, take_lane
 from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire, store_release, u8_at
@@ -116,9 +120,11 @@ _RING_MASK = LANE_RING_FRAMES - 1
 
 
 @kernel
-def _mix_lanes(table: I64, n: int, start: int, touched: bool, state_i: I64, state_f: F64) -> bool:
+def _mix_lanes(table: I64, n: int, start: int, settings: int, state_i: I64, state_f: F64) -> bool:
     """Mix `n` ring frames into the first scratch chunk; returns whether all stems were there."""
-    n_lanes = i64_at(table[T_CONTROL], N_CONTROL)[C_N_LANES]
+    control = i64_at(table[T_CONTROL], N_CONTROL)
+    n_lanes = control[C_N_LANES]
+    n_song = n_lanes - control[C_N_TAKES]
     rate_hz = float(table[T_RATE_HZ])
     audio = f32_at(table[T_RING_AUDIO], MAX_LANES * LANE_RING_FRAMES * 2)
     ready_map = u8_at(table[T_RING_READY], LANE_RING_FRAMES)
@@ -126,21 +132,26 @@ def _mix_lanes(table: I64, n: int, start: int, touched: bool, state_i: I64, stat
     original = scratch[: 2 * SCRATCH_FRAMES]
     stem = scratch[2 * SCRATCH_FRAMES : 4 * SCRATCH_FRAMES]
     total = scratch[4 * SCRATCH_FRAMES :]
-    ready = n_lanes > 1
+    ready = n_song > 1
     for i in range(n):
         ready = ready and ready_map[(start + i) & _RING_MASK] != 0
     take_lane(audio, _RING_MASK, start, n, original)
     update_meter(original, n, 1, rate_hz, state_f)
-    update_stem_weight(1.0 if ready and touched else 0.0, state_i, state_f)
+    stems_heard = settings == SILENCED or (ready and settings != UNTOUCHED)
+    update_stem_weight(1.0 if stems_heard else 0.0, state_i, state_f)
     total[: 2 * n] = np.float32(0.0)
     for lane in range(1, n_lanes):
+        if lane == n_song:
+            blend_stems(original, total, n, state_i, state_f)
+            total = original
         at = lane * LANE_RING_FRAMES * 2
         take_lane(audio[at : at + 2 * LANE_RING_FRAMES], _RING_MASK, start, n, stem)
         apply_gain(stem, n, lane, state_i, state_f)
         update_meter(stem, n, 1 + lane, rate_hz, state_f)
         for i in range(2 * n):
             total[i] += stem[i]
-    blend_stems(original, total, n, state_i, state_f)
+    if n_song == n_lanes:
+        blend_stems(original, total, n, state_i, state_f)
     return ready
 
 
@@ -171,8 +182,8 @@ def _render_chunk(table: I64, n: int, feed_copy: I64) -> tuple[int, int]:
     feed_seq = i64_at(table[T_FEED_SEQ], 1)
     feed = i64_at(table[T_FEED], N_FEED)
     frames, target, flags = plan_chunk(n, control, ring, feed_seq, feed, feed_copy, state_i, state_f, counter)
-    touched = update_targets(params, control[C_N_LANES], state_i, state_f)
-    if touched:
+    settings = update_targets(params, control[C_N_LANES], control[C_N_TAKES], state_i, state_f)
+    if settings != UNTOUCHED:
         flags |= FLAG_TOUCHED
     state_i[SI_SOUNDING] = 0
     if frames == 0:
@@ -181,7 +192,7 @@ def _render_chunk(table: I64, n: int, feed_copy: I64) -> tuple[int, int]:
         return n, flags
     start = ring[TAIL]
     state_i[SI_SONG_FRAME] = i64_at(table[T_RING_FRAME], LANE_RING_FRAMES)[start & _RING_MASK]
-    if _mix_lanes(table, frames, start, touched, state_i, state_f):
+    if _mix_lanes(table, frames, start, settings, state_i, state_f):
         flags |= FLAG_READY
         if counter[K_FIRST_STEM_NS] == 0:
             counter[K_FIRST_STEM_NS] = monotonic_ns()
@@ -273,8 +284,9 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
     done = 0
     flags = 0
     song_frame = -1
-    if load_acquire(control, C_SOURCE_ON) == SOURCE_CHANNELS:
-        push_source(table, recorded, n)
+    source = load_acquire(control, C_SOURCE_ON)
+    if source not in (SOURCE_OFF, SOURCE_MIC):
+        far_call(table[T_SOURCE_RUN], table, recorded, 0, n, out)
     while done < n:
         wanted = min(n - done, CHUNK_FRAMES)
         frames, chunk_flags = _render_chunk(table, wanted, feed_copy)
@@ -283,7 +295,7 @@ def process_block(table: I64, recorded: F32, device: F32, n: int, dac_s: float, 
         flags |= chunk_flags
         if load_acquire(control, C_MIC_ON) != 0:
             run_mic = i64_at(table[T_MIC_I], N_MIC_I)[MI_RUN]
-            call_mic(run_mic, table, recorded, done, frames, out)
+            far_call(run_mic, table, recorded, done, frames, out)
         apply_gain(out, frames, MASTER_ROW, state_i, state_f)
         add_tone(out, frames, rate_hz, control[C_TONE], state_f)
         limit(

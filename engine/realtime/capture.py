@@ -34,7 +34,8 @@ A_PUSHED_SEQ: Final = 2
 A_PUSHED: Final = 3
 A_CHANNELS: Final = 4
 A_CHANNEL: Final = 5
-"""Input channel for both sides, or MIC_STEREO."""
+"""Input channel for both sides; MIC_STEREO for the first two, one less for every channel that the pair lies
+further up."""
 A_SCRATCH: Final = 6
 A_LOST: Final = 7
 """Frames that the ring had no room for."""
@@ -55,8 +56,9 @@ N_PUSHED: Final = 2
 @fast_kernel
 def _take(device: F32, at: int, channels: int, channel: int, out: F32) -> None:
     """Frames of the driver's buffer as stereo, shape (n, 2); rubbish becomes silence."""
-    left = 0 if channel == MIC_STEREO else min(channel, channels - 1)
-    right = min(1, channels - 1) if channel == MIC_STEREO else left
+    first = channel if channel >= 0 else MIC_STEREO - channel
+    left = min(first, channels - 1)
+    right = min(first + 1, channels - 1) if channel < 0 else left
     loudest = np.float32(1e6)
     for i in range(out.shape[0]):
         x = device[(at + i) * channels + left]
@@ -170,3 +172,8 @@ class CaptureMemory:
         """State the input's channels, and which of them is heard; None is stereo. Only while it is closed."""
         self.table[A_CHANNELS] = channels
         self.table[A_CHANNEL] = MIC_STEREO if channel is None else channel
+
+    def set_pair(self, channels: int, first: int) -> None:
+        """State the input's channels, and that two of them are heard, from `first` on."""
+        self.table[A_CHANNELS] = channels
+        self.table[A_CHANNEL] = MIC_STEREO - first

@@ -48,7 +48,7 @@ from engine.stream.ring import HEAD, HEADER_CELLS, TAIL, ring_writable
 from engine.units import F32, I64, U8
 
 STAGE_FRAMES: Final = 8_192
-"""Song frames held for the resampler: 8 lanes x 2 x 8192 x 4 bytes = 512 KiB. At 192 kHz into 44.1 kHz a
+"""Song frames held for the resampler: 16 lanes x 2 x 8192 x 4 bytes = 1 MiB. At 192 kHz into 44.1 kHz a
 chunk needs 256 * 4.36 = 1115 new frames and the filter some hundreds beside them."""
 FEED_CHUNK_FRAMES: Final = 256
 LOOP_FADE_FRAMES: Final = 192

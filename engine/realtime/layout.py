@@ -12,13 +12,13 @@ runs. Units stand in the names. Who writes what:
 
 from typing import Final
 
-MAX_LANES: Final = 8
-"""The original and up to seven stems."""
+MAX_LANES: Final = 16
+"""The original, the stems, and behind them the takes: six stems leave room for nine takes."""
 CHUNK_FRAMES: Final = 512
 """The callback works in chunks of at most this many frames, so that its scratch memory is fixed
-whatever block the driver asks for: 8 lanes x 2 channels x 512 frames x 4 bytes never leave L2."""
+whatever block the driver asks for: three stereo chunks of 512 frames x 4 bytes never leave L2."""
 LANE_RING_FRAMES: Final = 16_384
-"""341 ms at 48 kHz; 8 lanes x 2 channels x 16384 frames x 4 bytes = 1 MiB. Enough for the feeder to be
+"""341 ms at 48 kHz; 16 lanes x 2 channels x 16384 frames x 4 bytes = 2 MiB. Enough for the feeder to be
 kept off a core for a third of a second, short enough that a newly separated stem is heard at once."""
 TAP_RING_FRAMES: Final = 131_072
 """2.7 s at 48 kHz, 1 MiB a tap: a recorder that waits for a disk or for the GIL loses nothing."""
@@ -86,7 +86,13 @@ T_BRIDGE: Final = T_MIC + 11
 T_SOURCE_HEADER: Final = T_MIC + 12
 T_SOURCE: Final = T_MIC + 13
 """Header and data of the ring that a live separation reads (engine/realtime/source.py)."""
-N_TABLE: Final = T_MIC + 14
+T_SOURCE_RUN: Final = T_MIC + 14
+"""Address of the machine code that fills it (engine/realtime/far_call.py)."""
+T_SOURCE_BRIDGE: Final = T_MIC + 15
+"""Table of the bridge to an input device of its own."""
+T_SOURCE_SCRATCH: Final = T_MIC + 16
+"""float32 scratch: one planar stereo chunk."""
+N_TABLE: Final = T_MIC + 17
 
 # --- CONTROL: int64 cells written by the controller ----------------------------------------------
 C_PLAY: Final = 0
@@ -108,9 +114,11 @@ C_BRIDGE_ON: Final = 10
 C_GUARD_ON: Final = 11
 """A howl is ducked."""
 C_SOURCE_ON: Final = 12
-"""What a live separation listens to: SOURCE_OFF, SOURCE_CHANNELS or SOURCE_MIC."""
+"""What a live separation listens to: one of SOURCE_*."""
 C_SOURCE_CHANNEL: Final = 13
 """First of the two input channels that it listens to."""
+C_N_TAKES: Final = 14
+"""How many of the lanes, the last ones, are takes: heard beside the song and no part of it."""
 N_CONTROL: Final = 16
 MIC_STEREO: Final = -1
 SOURCE_OFF: Final = 0
@@ -118,6 +126,8 @@ SOURCE_CHANNELS: Final = 1
 """Two channels of the device."""
 SOURCE_MIC: Final = 2
 """Whatever the mic's path hears, which may come from another device."""
+SOURCE_BRIDGE: Final = 3
+"""An input device of its own, over a bridge of its own."""
 
 # --- LANE_PARAMS: float64 cells, MAX_LANES rows, then the master, then the mic --------------------
 P_GAIN: Final = 0
@@ -195,6 +205,8 @@ K_PROBE_FRAME: Final = 21
 """Stream frame at which the newest probe began, plus one; 0 before the first."""
 K_DUCKED_FRAMES: Final = 22
 """Frames that the feedback guard has turned down."""
+K_SOURCE_STARVED: Final = 23
+"""Frames of silence because the input device of a live separation was late."""
 N_COUNTERS: Final = 24
 
 # --- marks: int64 cells, device thread -> recorder, one row a chunk of the mic's tap ---------------
@@ -234,7 +246,7 @@ MI_PROBE_SEEN: Final = 0
 MI_PROBE_AT: Final = 1
 """Frames of the probe played so far; PROBE_FRAMES at rest."""
 MI_RUN: Final = 2
-"""Address of the path's machine code (engine/realtime/mic_call.py)."""
+"""Address of the path's machine code (engine/realtime/far_call.py)."""
 MI_MARK: Final = 4
 """Scratch for the N_MARK cells of a mark."""
 N_MIC_I: Final = MI_MARK + N_MARK

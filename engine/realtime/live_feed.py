@@ -42,6 +42,7 @@ from engine.realtime.layout import (
     T_STATE_F,
 )
 from engine.realtime.layout import FADE_FRAMES as ENVELOPE_FRAMES
+from engine.realtime.scope import N_SCOPE, scope_frame, scope_step
 from engine.realtime.source import SOURCE_FRAMES
 from engine.stream.atomics import f32_at, f64_at, i64_at, load_acquire, store_release, u8_at
 from engine.stream.latest import latest_publish
@@ -81,6 +82,8 @@ L_MEASURED: Final = 13
 """The delay as it is, at the last look; 0 before the first."""
 L_START: Final = 14
 """Ring index at which the newest epoch starts: before the callback is there, no delay can be measured."""
+L_SCOPE: Final = 15
+"""Address of the cells of a `Scope`, for a picture of what goes by."""
 N_LIVE: Final = 16
 
 # --- state: float64 cells ------------------------------------------------------------------------
@@ -98,6 +101,7 @@ def _push_frame(cells: I64, state: F64, k: int, slot: int, audio: F32, there: bo
     """Write frame `k` of every lane into a slot of the ring."""
     source = f32_at(cells[L_SOURCE], 2 * SOURCE_FRAMES)
     returned = f32_at(cells[L_RETURN], 2 * cells[L_N_STEMS] * SOURCE_FRAMES)
+    scope = i64_at(cells[L_SCOPE], N_SCOPE)
     n_stems = cells[L_N_STEMS]
     step = 1.0 / FADE_FRAMES
     at = k & _SOURCE_MASK
@@ -123,6 +127,10 @@ def _push_frame(cells: I64, state: F64, k: int, slot: int, audio: F32, there: bo
             off += state[_LEVEL] * state[_OFFSET + place]
             state[_LAST + place] = off
             audio[(stem + 1) * 2 * LANE_RING_FRAMES + 2 * slot + c] = np.float32(stand_in + off)
+    for lane in range(1 + n_stems):
+        place = lane * 2 * LANE_RING_FRAMES + 2 * slot
+        scope_frame(scope, lane, float(audio[place]), float(audio[place + 1]))
+    scope_step(scope)
 
 
 @kernel

@@ -16,6 +16,7 @@ from engine.realtime import layout as at
 from engine.realtime.callback import N_SCRATCH
 from engine.realtime.limiter import N_LIMITER_F, N_LIMITER_I, reset_limiter
 from engine.realtime.mic_memory import MicMemory
+from engine.realtime.source_memory import SourceMemory
 from engine.stream.atomics import array_address, store_release
 from engine.stream.latest import Latest
 from engine.stream.ring import Ring
@@ -86,6 +87,8 @@ class Counters:
     mic_lost_frames, mic_late_frames, mic_starved_frames, ducked_frames : int
         Of the mic: frames that the recorder did not fetch in time, that the worker did not answer in
         time, that a separate input device did not bring in time, and that the feedback guard turned down.
+    source_starved_frames : int
+        Of a live separation: frames that its input device did not bring in time.
     first_sound_ns, first_stem_ns : int
         `time.monotonic_ns` of the first callback with song frames, and with all stems; 0 for not yet.
     """
@@ -100,6 +103,7 @@ class Counters:
     mic_late_frames: int
     mic_starved_frames: int
     ducked_frames: int
+    source_starved_frames: int
     first_sound_ns: int
     first_stem_ns: int
 
@@ -142,6 +146,7 @@ class EngineMemory:
         self.table: I64 = np.zeros(at.N_TABLE, np.int64)
         self._fill_table()
         self.mic = MicMemory(self.table, self.control)
+        self.source = SourceMemory(self.table, self.control)
         self.set_n_lanes(1)
         self.set_stream(rate_hz, channels, 0.0)
 
@@ -204,12 +209,14 @@ class EngineMemory:
         """Let the transport run or fade it out."""
         store_release(self.control, at.C_PLAY, int(playing))
 
-    def set_n_lanes(self, n_lanes: int) -> None:
-        """Number of lanes in use, the original included, 1 to MAX_LANES."""
+    def set_n_lanes(self, n_lanes: int, n_takes: int = 0) -> None:
+        """Number of lanes in use, 1 to MAX_LANES, and how many of them, the last ones, are takes."""
         if not 1 <= n_lanes <= at.MAX_LANES:
             raise ParameterError(
-                f"{n_lanes} lanes is outside 1..{at.MAX_LANES}: choose a model with fewer stems"
+                f"{n_lanes} lanes is outside 1..{at.MAX_LANES}: choose a model with fewer stems, or take a "
+                "take out of the mixer"
             )
+        store_release(self.control, at.C_N_TAKES, n_takes)
         store_release(self.control, at.C_N_LANES, n_lanes)
 
     def set_epoch(self, epoch: int) -> None:
@@ -298,6 +305,7 @@ class EngineMemory:
             mic_late_frames=int(c[at.K_MIC_LATE]),
             mic_starved_frames=int(c[at.K_MIC_STARVED]),
             ducked_frames=int(c[at.K_DUCKED_FRAMES]),
+            source_starved_frames=int(c[at.K_SOURCE_STARVED]),
             first_sound_ns=int(c[at.K_FIRST_SOUND_NS]),
             first_stem_ns=int(c[at.K_FIRST_STEM_NS]),
         )

@@ -13,9 +13,9 @@ from engine.errors import ParameterError
 from engine.realtime import layout as at
 from engine.realtime.bridge import Bridge
 from engine.realtime.effects.chain_memory import ChainMemory
+from engine.realtime.far_call import kernel_address
 from engine.realtime.howl import HowlGuard
-from engine.realtime.mic import N_VOICE
-from engine.realtime.mic_call import mic_address
+from engine.realtime.mic import N_VOICE, run_mic
 from engine.stream.atomics import array_address, store_release
 from engine.stream.insert import Insert
 from engine.stream.ring import Ring
@@ -88,7 +88,7 @@ class MicMemory:
         The first time its code is loaded, which takes a second, or some twenty when it is compiled.
         """
         if on:
-            self._cells[at.MI_RUN] = mic_address()
+            self._cells[at.MI_RUN] = kernel_address(run_mic)
         store_release(self._control, at.C_MIC_ON, int(on))
 
     @property

@@ -3,13 +3,15 @@
 Runs on the device thread, on the frames that the transport took out of the lane ring. While every stem
 stands at its neutral setting the original is passed on bit by bit (house.md, promise 2); once a stem is
 touched, and every stem is there, the sum of the stems takes over by a linear cross-fade. Both sum to
-the same song, so the change-over itself is silent.
+the same song, so the change-over itself is silent. Takes are lanes behind the stems that are added to
+either.
 
 All ramps are straight lines over `RAMP_FRAMES` and are kept as (value, step, frames left), so the
 result does not depend on how the driver cuts time into blocks.
 """
 
 import math
+from typing import Final
 
 import numpy as np
 
@@ -36,11 +38,14 @@ METER_FALL_DB_PER_S = 20.0
 """Peak meters fall 20 dB in about a second and a half on most desks; 20 dB/s reads a little livelier."""
 METER_RMS_S = 0.3
 """Integration time of a VU meter."""
+UNTOUCHED: Final = 0
+TOUCHED: Final = 1
+SILENCED: Final = 2
 
 
 @kernel
 def any_solo(params: F64, n_lanes: int) -> bool:
-    """Whether a stem (lane 1 and up) is soloed.
+    """Whether a stem or a take (lane 1 and up) is soloed.
 
     Parameters
     ----------
@@ -57,14 +62,14 @@ def any_solo(params: F64, n_lanes: int) -> bool:
 
 @kernel
 def is_touched(params: F64, n_lanes: int) -> bool:
-    """Whether some stem stands anywhere but at unity, centre, unmuted, unsoloed.
+    """Whether some lane stands anywhere but at unity, centre, unmuted, unsoloed.
 
     Parameters
     ----------
     params : float64 array, shape (rows * N_PARAMS,)
         As in `any_solo`.
     n_lanes : int
-        Lanes in use, the original included.
+        The original and the stems.
     """
     for lane in range(1, n_lanes):
         at = lane * N_PARAMS
@@ -237,8 +242,8 @@ def blend_stems(original: F32, stems: F32, n: int, state_i: I64, state_f: F64) -
 
 
 @kernel
-def update_targets(params: F64, n_lanes: int, state_i: I64, state_f: F64) -> bool:
-    """Read every setting once a chunk; returns whether some stem is touched.
+def update_targets(params: F64, n_lanes: int, n_takes: int, state_i: I64, state_f: F64) -> int:
+    """Read every setting once a chunk.
 
     Parameters
     ----------
@@ -246,12 +251,28 @@ def update_targets(params: F64, n_lanes: int, state_i: I64, state_f: F64) -> boo
         As in `any_solo`.
     n_lanes : int
         Lanes in use, the original included.
+    n_takes : int
+        How many of them, the last ones, are takes.
     state_i, state_f : int64 and float64 arrays, shapes (N_STATE_I,) and (N_STATE_F,)
         The callback's private state; ramps are started.
+
+    Returns
+    -------
+    int
+        UNTOUCHED: the song is heard as it is. TOUCHED: the stems are to be heard. SILENCED: none of them is,
+        so that they need not even be there.
     """
+    n_song = n_lanes - n_takes
     solo = any_solo(params, n_lanes)
     for lane in range(1, n_lanes):
         silenced = solo and params[lane * N_PARAMS + P_SOLO] == 0.0
         update_gain_target(params, lane, silenced, state_i, state_f)
     update_gain_target(params, MASTER_ROW, False, state_i, state_f)
-    return is_touched(params, n_lanes)
+    # The solo of a take turns neutral stems down as well.
+    if n_song < 2 or not (solo or is_touched(params, n_song)):
+        return UNTOUCHED
+    for lane in range(1, n_song):
+        at = SF_GAIN + 6 * lane
+        if state_f[at + 2] != 0.0 or state_f[at + 5] != 0.0:
+            return TOUCHED
+    return SILENCED

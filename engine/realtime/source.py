@@ -1,4 +1,6 @@
-"""What a live separation listens to, numbered frame by frame: two channels of the device, or the mic's input.
+"""What a live separation listens to, numbered frame by frame.
+
+Two channels of the device, an input device of its own, or the mic's input.
 
 Device thread. The sender never waits: a ring that nobody reads is written over, and whoever reads knows by
 the numbers what is lost. It lies in shared memory, because a worker process reads it.
@@ -9,13 +11,24 @@ from typing import Final
 import numpy as np
 
 from engine.kernels.jit import kernel
+from engine.realtime.bridge import N_BRIDGE, bridge_pull
+from engine.realtime.clock import monotonic_ns
 from engine.realtime.layout import (
     C_SOURCE_CHANNEL,
+    C_SOURCE_ON,
+    CHUNK_FRAMES,
+    K_LARGEST_BLOCK,
+    K_SOURCE_STARVED,
     N_CONTROL,
+    N_COUNTERS,
+    SOURCE_BRIDGE,
     T_CONTROL,
+    T_COUNTER,
     T_INPUT_CHANNELS,
     T_SOURCE,
+    T_SOURCE_BRIDGE,
     T_SOURCE_HEADER,
+    T_SOURCE_SCRATCH,
 )
 from engine.stream.atomics import f32_at, i64_at, load_acquire, store_release
 from engine.stream.ring import HEAD, HEADER_CELLS
@@ -29,18 +42,31 @@ _LOUDEST = np.float32(1e6)
 
 
 @kernel
-def push_source(table: I64, device: F32, n: int) -> None:
-    """Append a block of the driver's input.
+def run_source(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
+    """Append a block of what is listened to; called from afar, see `far_call.py`.
 
     Parameters
     ----------
     table : int64 array, shape (N_TABLE,)
         Addresses and sizes, see `layout.py`.
     device : float32 array, shape (n * input channels,)
-        Interleaved; a mono input is heard on both sides, a stream without input as silence.
+        The driver's interleaved input buffer.
+    device_at : int
+        0: the whole block at once.
     n : int
         Frames of the block.
+    out : float32 array
+        Not touched.
     """
+    if load_acquire(i64_at(table[T_CONTROL], N_CONTROL), C_SOURCE_ON) == SOURCE_BRIDGE:
+        _push_bridge(table, n)
+    else:
+        _push_channels(table, device, n)
+
+
+@kernel
+def _push_channels(table: I64, device: F32, n: int) -> None:
+    """Two channels of the driver's input; a mono one is heard on both sides, none as silence."""
     channels = table[T_INPUT_CHANNELS]
     header = i64_at(table[T_SOURCE_HEADER], HEADER_CELLS)
     data = f32_at(table[T_SOURCE], 2 * SOURCE_FRAMES)
@@ -53,6 +79,32 @@ def push_source(table: I64, device: F32, n: int) -> None:
         y = device[i * channels + right] if channels > 0 else np.float32(0.0)
         data[at] = x if abs(x) <= _LOUDEST else np.float32(0.0)
         data[at + 1] = y if abs(y) <= _LOUDEST else np.float32(0.0)
+    store_release(header, HEAD, head + n)
+
+
+@kernel
+def _push_bridge(table: I64, n: int) -> None:
+    """What the input device of its own has heard, on this device's clock."""
+    header = i64_at(table[T_SOURCE_HEADER], HEADER_CELLS)
+    data = f32_at(table[T_SOURCE], 2 * SOURCE_FRAMES)
+    scratch = f32_at(table[T_SOURCE_SCRATCH], 2 * CHUNK_FRAMES)
+    counter = i64_at(table[T_COUNTER], N_COUNTERS)
+    now_ns, block_frames = monotonic_ns(), max(counter[K_LARGEST_BLOCK], n)
+    head = header[HEAD]
+    done = 0
+    while done < n:
+        k = min(n - done, CHUNK_FRAMES)
+        heard = scratch[: 2 * k].reshape((2, k))
+        if table[T_SOURCE_BRIDGE] == 0:
+            heard[:] = np.float32(0.0)
+        else:
+            bridge = i64_at(table[T_SOURCE_BRIDGE], N_BRIDGE)
+            counter[K_SOURCE_STARVED] += bridge_pull(bridge, now_ns, done, block_frames, heard)
+        for i in range(k):
+            at = 2 * ((head + done + i) & _MASK)
+            data[at] = heard[0, i]
+            data[at + 1] = heard[1, i]
+        done += k
     store_release(header, HEAD, head + n)
 
 

@@ -1,5 +1,6 @@
-"""A microphone on a device of its own: opened beside the output, watched, taken again when it returns.
+"""An input on a device of its own: opened beside the output, watched, taken again when it returns.
 
+It is a mic, or what is separated live.
 Called on a control thread. Its voice reaches the output's callback over a ring with drift correction
 (`engine/realtime/bridge.py`); losing it is silence in the voice and nothing in the song.
 """
@@ -24,11 +25,13 @@ class Capture:
     Parameters
     ----------
     memory : EngineMemory
-        Whose mic it is.
+        Who hears it.
     device : int, str or None
         Index or part of a name; None is the system's default input.
     channel : int or None
         Channel from 0 that is heard on both sides; None takes the first two.
+    is_source : bool
+        It is what a live separation listens to, and no mic: `channel` is the first of two.
 
     Attributes
     ----------
@@ -36,7 +39,12 @@ class Capture:
         Why it is not open, in one line; empty while it is.
     """
 
-    def __init__(self, memory: EngineMemory, device: int | str | None, channel: int | None) -> None:
+    def __init__(
+        self, memory: EngineMemory, device: int | str | None, channel: int | None, *, is_source: bool = False
+    ) -> None:
+        self._is_source = is_source
+        self._noun = "input" if is_source else "mic"
+        self._attach = memory.source.attach_bridge if is_source else memory.mic.attach_bridge
         self._memory = memory
         self._device = device
         self._channel = channel
@@ -79,9 +87,12 @@ class Capture:
         self._kept.append(capture)
         try:
             info = find_input(self._device)
-            wanted = 2 if self._channel is None else self._channel + 1
+            wanted = 2 if self._channel is None else self._channel + 1 + self._is_source
             stream = PortAudioInput(self._callback.address, capture.userdata_address, info, wanted)
-            capture.set_input(stream.channels, self._channel)
+            if self._is_source:
+                capture.set_pair(stream.channels, self._channel or 0)
+            else:
+                capture.set_input(stream.channels, self._channel)
             try:
                 stream.start()
             except DeviceError:
@@ -91,7 +102,7 @@ class Capture:
             self.refusal = str(err)
             raise
         self._bridge = Bridge(capture, stream.rate_hz, self._memory.rate_hz)
-        self._memory.mic.attach_bridge(self._bridge)
+        self._attach(self._bridge)
         self._stream = stream
         self._last_blocks = (0, time.monotonic())
         self.refusal = ""
@@ -107,7 +118,7 @@ class Capture:
                 self.open()
             except DeviceError:
                 return None
-            return f"the mic {self.name!r} is back"
+            return f"the {self._noun} {self.name!r} is back"
         blocks = self._kept[-1].callbacks
         if blocks != self._last_blocks[0]:
             self._last_blocks = (blocks, now_s)
@@ -115,7 +126,7 @@ class Capture:
             return None
         self._retry_at_s = now_s + RETRY_DEVICE_S
         self.close()
-        self.refusal = f"the mic {stream.name!r} went away: waiting for it to come back"
+        self.refusal = f"the {self._noun} {stream.name!r} went away: waiting for it to come back"
         return self.refusal
 
     def close(self) -> None:

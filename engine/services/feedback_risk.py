@@ -13,6 +13,7 @@ SAFE_GAIN_DB: Final = -18.0
 """Below this a built-in pair stays silent: speaker to microphone loses some 10 to 20 dB on laptops."""
 _BUILT_IN: Final = ("built-in", "builtin", "internal", "macbook", "imac", "laptop", "notebook", "array")
 _SPEAKER: Final = ("speaker", "lautsprecher", "haut-parleur", "altavo")
+_PLAYED: Final = ("monitor of", "loopback", ".monitor")
 _HEADPHONES: Final = ("headphone", "headset", "earphone", "airpods", "line out", "usb", "jack", "bluetooth")
 
 
@@ -34,6 +35,33 @@ def is_open_air(microphone: DeviceInfo, output: DeviceInfo) -> bool:
     built_in = any(word in mic_name for word in _BUILT_IN) or "realtek" in mic_name
     speaker = any(word in output_name for word in (*_SPEAKER, *_BUILT_IN)) or "realtek" in output_name
     return built_in and speaker
+
+
+def hears_output(source: DeviceInfo, output: DeviceInfo) -> bool:
+    """Whether an input is, by its name, what another device plays: "Monitor of X", "X [Loopback]".
+
+    Parameters
+    ----------
+    source, output : DeviceInfo
+        What is to be listened to, and what plays.
+    """
+    name, played = source.name.casefold(), output.name.casefold()
+    return any(word in name for word in _PLAYED) and (played in name or name.split(" [")[0] in played)
+
+
+def refuse_own_sound(source: DeviceInfo, output: DeviceInfo) -> None:
+    """Refuse to separate what we play ourselves: it would come round again and again.
+
+    Raises
+    ------
+    DeviceError
+        In one line, with the way out.
+    """
+    if hears_output(source, output):
+        raise DeviceError(
+            f"{source.name!r} is what Charon itself plays on {output.name!r}: let the other program play on "
+            "another device, or choose another output for Charon"
+        )
 
 
 def refuse_feedback(microphone: DeviceInfo, output: DeviceInfo, gain_db: float, confirmed: bool) -> None:

@@ -8,6 +8,7 @@ keeps the memory alive that it reads.
 import logging
 import mmap
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Feeder:
         Whose lane ring to fill.
     store : SongStore
         The song's lanes; they may still be growing.
+    takes : sequence of float32 array, shape (capacity_frames, 2)
+        Lanes behind the stems.
 
     Raises
     ------
@@ -39,10 +42,11 @@ class Feeder:
         The device's rate is so far below the song's that no resampler fits.
     """
 
-    def __init__(self, memory: EngineMemory, store: SongStore) -> None:
+    def __init__(self, memory: EngineMemory, store: SongStore, takes: Sequence[F32] = ()) -> None:
         self.store = store
         self._memory = memory
         self._lanes: list[F32] = [store.map_lane(name) for name in (ORIGINAL, *store.stems)]
+        self._lanes.extend(takes)
         self._request = Latest(feed.N_REQUEST, np.int64)
         self._wanted: I64 = np.zeros(feed.N_REQUEST, np.int64)
         filter_ = design(store.rate_hz, memory.rate_hz)

@@ -11,20 +11,23 @@ callback. A mic on another device gets a stream of its own (`capture.py`).
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import DeviceError
 from engine.io.device import DeviceInfo, DuplexOpener, StreamOpener, find_input
 from engine.io.home import Home, default_home
 from engine.realtime.effects.plan import EffectPlan, EffectSetting
+from engine.realtime.far_call import kernel_address
 from engine.realtime.layout import MIC_ROW
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
-from engine.realtime.mic_call import mic_address
+from engine.realtime.mic import run_mic
 from engine.services.capture import Capture
 from engine.services.denoising import DenoiseState
 from engine.services.feedback_risk import refuse_feedback
 from engine.services.latency_probe import RoundTrip, measure_round_trip
+from engine.services.mic_choice import MicChoice as MicChoice
+from engine.services.mic_choice import MicLatency as MicLatency
 from engine.services.mic_denoiser import MicDenoiser
 from engine.services.output import Output
 from engine.services.recorder import Recorder, TakeRequest
@@ -33,58 +36,6 @@ from engine.stream.insert import Insert
 
 INPUT_CHANNELS = 2
 """Asked of a duplex device: one mic, or a stereo pair."""
-
-
-@dataclass(frozen=True, slots=True)
-class MicChoice:
-    """Which microphone.
-
-    Parameters
-    ----------
-    device : int, str or None
-        Index or part of a name; None takes the output's own input, or else the system's default.
-    channel : int or None
-        Channel from 0 that is heard on both sides; None takes the first two as stereo.
-    confirmed : bool
-        The user said that a built-in mic on built-in speakers is wanted.
-    """
-
-    device: int | str | None = None
-    channel: int | None = 0
-    confirmed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MicLatency:
-    """From the mouth to the ear, by stage, in seconds.
-
-    Parameters
-    ----------
-    input_s, output_s : float
-        As the driver reports them; with the bridge, where the mic is on a device of its own.
-    insert_s : float
-        The worker's exchange (denoising).
-    chain_s : float
-        The effects' own.
-    limiter_s : float
-        The look-ahead of the master's limiter.
-    """
-
-    input_s: float
-    output_s: float
-    insert_s: float
-    chain_s: float
-    limiter_s: float
-
-    @property
-    def algorithmic_s(self) -> float:
-        """What our own processing adds."""
-        return self.insert_s + self.chain_s + self.limiter_s
-
-    @property
-    def round_trip_s(self) -> float:
-        """All of it."""
-        return self.input_s + self.output_s + self.algorithmic_s
 
 
 class LiveMic:
@@ -99,6 +50,12 @@ class LiveMic:
     home : Home or None
         Where denoisers lie; None is the user's own.
 
+    Attributes
+    ----------
+    also_inputs : int
+        Channels of the output's own device that somebody else listens to (`LiveStems`): whenever the device
+        is opened, it brings them along.
+
     Notes
     -----
     Starts closed, with the chain empty and the voice at 0 dB.
@@ -109,6 +66,7 @@ class LiveMic:
         self._denoiser = MicDenoiser(home or default_home(), memory, output, self.attach_insert)
         self._output = output
         self._choice: MicChoice | None = None
+        self.also_inputs = 0
         self._slots: tuple[EffectSetting, ...] = ()
         self._gain_db = 0.0
         self._insert: Insert | None = None
@@ -128,7 +86,7 @@ class LiveMic:
 
     def prepare(self) -> None:
         """Load the mic's code before it is needed: a song need not be silent meanwhile."""
-        mic_address()
+        kernel_address(run_mic)
 
     def open(self, choice: MicChoice) -> None:
         """Listen to a microphone; the output may fall silent for a moment.
@@ -151,7 +109,7 @@ class LiveMic:
         self._memory.mic.set_on(False)
         self._take_companion(None)
         if isinstance(opener, DuplexOpener):
-            self._output.change(opener.with_input(0))
+            self._output.change(opener.with_input(self.also_inputs))
 
     def change_output(self, opener: StreamOpener) -> None:
         """Play on another device, or in another way, and keep the mic if it is open.
@@ -162,7 +120,8 @@ class LiveMic:
             The device refuses, or the mic would howl there; the old one is open again, if it can be.
         """
         if self._choice is None:
-            self._output.change(opener)
+            also = self.also_inputs
+            self._output.change(opener.with_input(also) if isinstance(opener, DuplexOpener) else opener)
         else:
             self._change(opener, self._choice)
 
@@ -213,8 +172,8 @@ class LiveMic:
         if microphone.index != output.index:
             # By name: the index changes when devices come and go.
             device = f"{microphone.host_api}: {microphone.name}"
-            return opener.with_input(0), Capture(self._memory, device, choice.channel)
-        needed = INPUT_CHANNELS if choice.channel is None else max(INPUT_CHANNELS, choice.channel + 1)
+            return opener.with_input(self.also_inputs), Capture(self._memory, device, choice.channel)
+        needed = max(INPUT_CHANNELS, self.also_inputs, 0 if choice.channel is None else choice.channel + 1)
         return opener.with_input(min(needed, max(1, microphone.inputs))), None
 
     @staticmethod

@@ -15,12 +15,14 @@ from multiprocessing import shared_memory
 import numpy as np
 
 from engine.errors import ModelError, ParameterError
+from engine.inference.cards import ModelCard
 from engine.inference.live_spleeter import LIVE_MODES, LiveMode
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.realtime import layout as at
 from engine.realtime import live_feed as feed
 from engine.realtime.memory import EngineMemory
+from engine.realtime.scope import Scope
 from engine.services.live_separation_process import (
     LiveBlock,
     LiveRequest,
@@ -77,8 +79,20 @@ class LiveSeparation:
         "tight" (as little delay as can be) or "clean".
     channel : int or None
         First, from 0, of the two input channels; None takes what the mic's path hears.
+    apart : bool
+        Listen to the input device of its own that feeds the engine's source bridge (`Capture`), whose
+        channels were chosen there.
     provider : str or None
         Execution provider; None chooses.
+
+    Attributes
+    ----------
+    stems : tuple of str
+        In the order of the lanes behind the input itself.
+    delay_frames : int
+        From capture to the mixer, as wanted.
+    scope : Scope
+        A picture of the input and of every stem, as they go by.
 
     Raises
     ------
@@ -96,15 +110,10 @@ class LiveSeparation:
         mode: str = "tight",
         *,
         channel: int | None = 0,
+        apart: bool = False,
         provider: str | None = None,
     ) -> None:
-        models = ModelStore(home.models, home.cards)
-        card = models.card(model)
-        models.files(model)
-        if card.architecture != "spleeter":
-            raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems")
-        if mode not in LIVE_MODES:
-            raise ParameterError(f"mode {mode!r} is neither {' nor '.join(map(repr, LIVE_MODES))}")
+        card = check_live(home, model, mode)
         self.stems = card.stems
         self._model = model
         self._memory = memory
@@ -115,6 +124,7 @@ class LiveSeparation:
         self._block = shared_memory.SharedMemory(create=True, size=LiveBlock.n_bytes(n))
         self._shared: LiveBlock | None = LiveBlock(self._block, n, fresh=True)
         self._state: F64 = np.zeros(feed.N_LIVE_STATE)
+        self.scope = Scope(1 + n, memory.rate_hz)
         self._cells = self._make_cells(self._shared, card.stems.index(card.residual_stem))
         self._request = LiveRequest(
             self._block.name, str(home.root), model, mode, provider, memory.rate_hz, n
@@ -123,7 +133,7 @@ class LiveSeparation:
         self._thread = threading.Thread(
             target=feed.run_live_feed, args=(self._cells, memory.table), name="live-feed", daemon=True
         )
-        self._start(channel)
+        self._start(at.SOURCE_BRIDGE if apart else at.SOURCE_CHANNELS, channel)
 
     def _make_cells(self, shared: LiveBlock, residual: int) -> I64:
         cells: I64 = np.zeros(feed.N_LIVE, np.int64)
@@ -138,21 +148,18 @@ class LiveSeparation:
             feed.L_VALID: array_address(shared.valid),
             feed.L_STATE: array_address(self._state),
             feed.L_NEXT: -1,
+            feed.L_SCOPE: array_address(self.scope.cells),
         }
         for cell, value in values.items():
             cells[cell] = value
         return cells
 
-    def _start(self, channel: int | None) -> None:
+    def _start(self, kind: int, channel: int | None) -> None:
         memory, shared = self._memory, self._shared
         assert shared is not None  # noqa: S101  it was just made
         memory.reset_lanes()
         memory.set_n_lanes(1 + len(self.stems))
-        memory.table[at.T_SOURCE_HEADER] = array_address(shared.source.header)
-        memory.table[at.T_SOURCE] = array_address(shared.source.data)
-        store_release(memory.control, at.C_SOURCE_CHANNEL, channel or 0)
-        kind = at.SOURCE_MIC if channel is None else at.SOURCE_CHANNELS
-        store_release(memory.control, at.C_SOURCE_ON, kind)
+        memory.source.listen(shared.source, at.SOURCE_MIC if channel is None else kind, channel or 0)
         self._process.start(self._request)
         self._thread.start()
         memory.set_playing(True)
@@ -218,11 +225,38 @@ class LiveSeparation:
         self._memory.set_playing(False)
         store_release(self._cells, feed.L_STOP, 1)
         self._thread.join()
-        store_release(self._memory.control, at.C_SOURCE_ON, at.SOURCE_OFF)
+        self._memory.source.stop()
         self._process.close()  # takes longer than a block, in which the callback may still write
         self._shared = None
         self._block.close()
         self._block.unlink()
+
+
+def check_live(home: Home, model: str, mode: str) -> ModelCard:
+    """Refuse what cannot separate live, before anything is touched.
+
+    Parameters
+    ----------
+    home : Home
+        Where models lie.
+    model, mode : str
+        As for `LiveSeparation`.
+
+    Raises
+    ------
+    ParameterError
+        No such mode; the model cannot run live.
+    ModelError
+        The model is not here.
+    """
+    models = ModelStore(home.models, home.cards)
+    card = models.card(model)
+    models.files(model)
+    if card.architecture != "spleeter":
+        raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems")
+    if mode not in LIVE_MODES:
+        raise ParameterError(f"mode {mode!r} is neither {' nor '.join(map(repr, LIVE_MODES))}")
+    return card
 
 
 def live_delay_frames(mode: LiveMode, model_hz: int, rate_hz: int) -> int:

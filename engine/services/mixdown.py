@@ -36,7 +36,8 @@ from engine.realtime.limiter import (
     limit,
     reset_limiter,
 )
-from engine.realtime.mixer import apply_gain, update_targets
+from engine.realtime.mixer import UNTOUCHED, apply_gain, update_targets
+from engine.services.take_lane import TakeLane
 from engine.units import F32, F64, I64, db_to_gain, gain_to_db
 
 BLOCK_FRAMES = 1 << 16
@@ -80,10 +81,13 @@ class Mix:
         Stems that are left out stand at their neutral setting.
     master : LaneSetting
         Its mute counts, its solo means nothing.
+    takes : tuple of (TakeLane, LaneSetting)
+        Heard beside the stems, in any order.
     """
 
     stems: Mapping[str, LaneSetting] = field(default_factory=lambda: {})
     master: LaneSetting = LaneSetting()
+    takes: tuple[tuple[TakeLane, LaneSetting], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +157,14 @@ class Mixer:
         params: F64 = np.zeros((MAX_LANES + 1, N_PARAMS))
         for row, name in enumerate(store.stems, 1):
             params[row] = _params(mix.stems.get(name, LaneSetting()))
+        for row, (_, setting) in enumerate(mix.takes, 1 + len(store.stems)):
+            params[row] = _params(setting)
         params[MASTER_ROW] = _params(mix.master)
-        n_lanes = 1 + len(store.stems)
-        self.touched = bool(update_targets(params.ravel(), n_lanes, self._state_i, self._state_f))
+        n_takes = len(mix.takes)
+        n_lanes = 1 + len(store.stems) + n_takes
+        settings = update_targets(params.ravel(), n_lanes, n_takes, self._state_i, self._state_f)
+        self.touched = settings != UNTOUCHED
+        self._takes = [take.path for take, _ in mix.takes]
         _settle(self._state_i, self._state_f)
         self._limiter_i: I64 = np.zeros(N_LIMITER_I, np.int64)
         self._limiter_f: F32 = np.zeros(N_LIMITER_F, np.float32)
@@ -177,6 +186,7 @@ class Mixer:
         # While no stem is touched the player passes the song itself on, and so does this.
         names = self._store.stems if self.touched else (ORIGINAL,)
         lanes = [self._store.open_lane(name) for name in names]
+        lanes += [LaneFile(path) for path in self._takes]
         try:
             late = LOOKAHEAD_FRAMES
             for start in range(0, self.n_frames + LOOKAHEAD_FRAMES, block_frames):
@@ -194,9 +204,11 @@ class Mixer:
         """Mix and limit frames [start, start + n); silence after the song."""
         there = max(0, min(n, self.n_frames - start))
         total: F32 = np.zeros((n, 2), np.float32)
-        for row, lane in enumerate(lanes, 1):
+        n_song = len(lanes) - len(self._takes)
+        for number, lane in enumerate(lanes):
             audio = lane.read(start, there)
-            if self.touched:
+            row = 1 + number if number < n_song else 1 + len(self._store.stems) + number - n_song
+            if self.touched or number >= n_song:
                 apply_gain(audio.reshape(-1), there, row, self._state_i, self._state_f)
             total[:there] += audio
         flat = total.reshape(-1)

@@ -52,9 +52,9 @@ class Output:
         What opened it, and will again.
     before_start : callable
         Called whenever a device was opened, before its first block: the rate may be another one.
-    companion : Capture or None
-        An input device of its own, opened after the output and closed before it: the sound system can be
-        started afresh only while nothing is open.
+    companion, source : Capture or None
+        Input devices of their own, the mic's and a live separation's: opened after the output and closed
+        before it, because the sound system can be started afresh only while nothing is open.
     refusal : str
         Why the device could not be taken again, in one line.
 
@@ -68,6 +68,7 @@ class Output:
         self.opener = opener
         self.before_start: Callable[[], None] = _nothing
         self.companion: Capture | None = None
+        self.source: Capture | None = None
         self._callback = compile_callback()
         self.stream: OutputStream | None = None
         self.refusal = ""
@@ -96,10 +97,11 @@ class Output:
             stream.close()
             raise
         self.stream = stream
-        if self.companion is not None:
-            # The song goes on without a mic; who opened it looks at its refusal.
-            with contextlib.suppress(DeviceError):
-                self.companion.open()
+        for capture in (self.companion, self.source):
+            if capture is not None:
+                # The song goes on without a mic; who opened it looks at its refusal.
+                with contextlib.suppress(DeviceError):
+                    capture.open()
 
     def change(self, opener: StreamOpener) -> None:
         """Go over to another device, block or rate.
@@ -161,8 +163,9 @@ class Output:
 
     def close(self) -> None:
         """Stop and release the device."""
-        if self.companion is not None:
-            self.companion.close()
+        for capture in (self.companion, self.source):
+            if capture is not None:
+                capture.close()
         stream, self.stream = self.stream, None
         if stream is not None:
             stream.close()

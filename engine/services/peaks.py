@@ -115,14 +115,7 @@ class LanePeaks:
         out : uint32 array, shape (height, width), C order
             0xffRRGGBB.
         """
-        first_column, frames_per_column = view
-        levels = self.levels(lane)
-        k = N_LEVELS - 1
-        while k and BASE_FRAMES * FACTOR**k > frames_per_column:
-            k -= 1
-        columns = np.empty((3, out.shape[1]), np.float32)
-        gather_columns(levels[k], first_column, frames_per_column / (BASE_FRAMES * FACTOR**k), columns)
-        draw_wave(columns, curve, *shades, out)
+        draw_levels(self.levels(lane), view, curve, shades, out)
 
     def _index(self, lane: str) -> int:
         if lane not in self.lanes:
@@ -212,6 +205,33 @@ class LanePeaks:
         for file in self._files:
             file.close()
         self._store.close()
+
+
+def draw_levels(
+    levels: tuple[I16, ...], view: tuple[int, float], curve: float, shades: tuple[U32, U32], out: U32
+) -> None:
+    """Draw a lane from its bins.
+
+    Parameters
+    ----------
+    levels : tuple of int16 array, shape (n_bins, 3)
+        As `LanePeaks.levels` gives them.
+    view : (int, float)
+        Number of the first pixel column, counted from the start of the song, and frames a column.
+    curve : float
+        See `engine.kernels.wave_image.draw_wave`.
+    shades : (uint32 array, uint32 array), shapes (height + 1,) and (height,)
+        `body` and `core` of `engine.kernels.wave_image.draw_wave`.
+    out : uint32 array, shape (height, width), C order
+        0xffRRGGBB.
+    """
+    first_column, frames_per_column = view
+    k = N_LEVELS - 1
+    while k and BASE_FRAMES * FACTOR**k > frames_per_column:
+        k -= 1
+    columns = np.empty((3, out.shape[1]), np.float32)
+    gather_columns(levels[k], first_column, frames_per_column / (BASE_FRAMES * FACTOR**k), columns)
+    draw_wave(columns, curve, *shades, out)
 
 
 def _masks(ready: U8) -> np.ndarray:

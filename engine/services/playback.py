@@ -21,25 +21,21 @@ from engine.errors import CharonError, DeviceError, ParameterError
 from engine.inference.model_store import ModelStore
 from engine.io.device import OutputStream, StreamOpener
 from engine.io.home import Home, default_home
-from engine.io.song_store import ORIGINAL, Progress, SongStore
-from engine.realtime.layout import (
-    FLAG_ENDED,
-    FLAG_READY,
-    FLAG_TOUCHED,
-    FLAG_WAITING,
-    MASTER_ROW,
-)
+from engine.io.song_store import SongStore
+from engine.realtime.layout import FLAG_ENDED
 from engine.realtime.memory import EngineMemory, Meters
 from engine.services.feeder import warm_feeder
 from engine.services.live_mic import LiveMic
+from engine.services.live_stems import LiveStems
 from engine.services.output import DeviceEvent, Output
-from engine.services.playback_status import PlaybackStatus
-from engine.services.song_job import SongJob
-from engine.services.song_jobs import SongJobs
+from engine.services.playback_status import PlaybackStatus, read_status
+from engine.services.song_line import SongLine
 from engine.services.song_mic import SongMic
 from engine.services.song_player import SongPlayer
+from engine.services.song_takes import SongTakes
+from engine.services.stem_mixer import StemMixer
 from engine.services.worker import SeparationWorker
-from engine.units import frames_to_s, s_to_frames
+from engine.units import s_to_frames
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +76,16 @@ class Playback:
     ----------
     memory : EngineMemory
         What the callback works on.
+    mixer : StemMixer
+        Gain, balance, mute and solo of the song's lanes, and the master's.
     mic : SongMic
         The microphone beside the song; closed at first.
+    line : SongLine
+        The songs that wait to be separated.
+    takes : SongTakes
+        What was sung to the song, as lanes of it.
+    live : LiveStems
+        Stems of an input in the song's place; off at first.
 
     Notes
     -----
@@ -103,17 +107,17 @@ class Playback:
         self._models.files(model)
         self._model = model
         self._on_notice = on_notice or _log.info
-        self._stems = self._models.card(model).stems
+        stems = self._models.card(model).stems
         self._lock = threading.RLock()
         self.memory = EngineMemory()
+        self.mixer = StemMixer(self.memory, stems, on_notice=self._on_notice)
         self._output = Output(self.memory, opener)
         warm_feeder(self.memory)
-        self._player = SongPlayer(self.memory, self._output)
-        self.mic = SongMic(
-            LiveMic(self.memory, self._output, self._home), self._player, self._lock, self._changing_device
-        )
-        self._song: Path | None = None
-        self._failed: str | None = None
+        self._player = SongPlayer(self.memory, self._output, self.mixer)
+        mic = LiveMic(self.memory, self._output, self._home)
+        self.mic = SongMic(mic, self._player, self._lock, self._changing_device)
+        self.takes = SongTakes(self._player, self._changing_device)
+        self.live = LiveStems(self.memory, self._output, self._home, self._player, mic, self._changing_device)
         self._complete = False
         self._release_at_s = 0.0
         self._play_called_ns = 0
@@ -121,7 +125,7 @@ class Playback:
         self._wanted = threading.Event()
         self._worker_ready = threading.Event()
         self._worker = SeparationWorker(self._home, model, provider)
-        self._jobs = SongJobs(self._worker)
+        self.line = SongLine(self._worker, self._lock, self._wanted)
         self._worker.start()
         try:
             self._output.open()
@@ -181,6 +185,7 @@ class Playback:
             self._on_notice(self._output.refusal)
 
     def _go_on(self, old_rate_hz: int) -> None:
+        self.live.go_on()
         self._player.go_on(old_rate_hz)
         self._tell_worker(self._player.heard_frame())
 
@@ -191,7 +196,7 @@ class Playback:
         return self._worker_ready.wait(timeout_s)
 
     def play(self, song: Path | None = None) -> None:
-        """Play `song` from its start, or go on with the one that is loaded.
+        """Play `song` from its start, or go on with the one that is loaded, and not with a live input.
 
         Raises
         ------
@@ -199,9 +204,10 @@ class Playback:
             Nothing is loaded.
         """
         with self._lock:
+            self.live.stop()
             if song is not None:
                 self._load(song)
-            elif self._song is None:
+            elif self.line.loaded is None:
                 raise ParameterError("there is no song to play: open one first")
             elif (meters := self.memory.read_meters()) is not None and meters.flags & FLAG_ENDED:
                 self._seek_frame(0)
@@ -215,17 +221,17 @@ class Playback:
     def _load(self, song: Path, resume_frame: int = 0) -> None:
         self._play_called_ns = time.monotonic_ns()
         self._player.expect(resume_frame)
-        self._song = song.absolute()
-        self._failed = None
+        self.line.loaded = song.absolute()
+        self.line.failure = None
         self._complete = False
         self.memory.reset_first_times()
-        self._jobs.put_first(self._song)
+        self.line.work.put_first(self.line.loaded)
         self._worker.set_playhead(resume_frame)
 
     @property
     def song(self) -> Path | None:
         """The song that is loaded."""
-        return self._song
+        return self.line.loaded
 
     @property
     def song_folder(self) -> Path | None:
@@ -250,49 +256,15 @@ class Playback:
             if model == self._model:
                 return
             self._models.files(model)
+            self.live.stop()
             frame, loop_s = self._player.heard_frame(), self._player.loop_s
-            self._model, self._stems = model, self._models.card(model).stems
-            self._worker.model = model
-            self.memory.reset_lanes()
-            self._jobs.restart_all()
-            if self._song is not None:
-                self._load(self._song, frame)
+            self._model = self._worker.model = model
+            self.mixer.set_stems(self._models.card(model).stems)
+            self.line.work.restart_all()
+            if self.line.loaded is not None:
+                self._load(self.line.loaded, frame)
                 self._player.loop_s = loop_s
                 self._player.play_or_pause(self._player.playing)
-
-    # --- songs in line -----------------------------------------------------------------------------
-
-    def enqueue(self, song: Path) -> None:
-        """Separate a song after those that came before it."""
-        with self._lock:
-            self._jobs.add(song.absolute())
-        self._wanted.set()
-
-    def cancel(self, song: Path) -> None:
-        """Stop separating a song, or never begin; what is finished of it is kept."""
-        with self._lock:
-            self._jobs.cancel(song.absolute())
-
-    def retry(self, song: Path) -> None:
-        """Put a song that failed or was cancelled back in line."""
-        with self._lock:
-            song = song.absolute()
-            if song == self._song:
-                self._failed = None
-            self._jobs.retry(song)
-
-    def remove(self, song: Path) -> None:
-        """Take a song out of the line; the one that is loaded plays on."""
-        with self._lock:
-            self._jobs.remove(song.absolute())
-
-    def set_stems_limit(self, limit_bytes: int) -> None:
-        """Bound the disk space for the stems of all songs (> 0), from the next song on."""
-        self._worker.stems_limit_bytes = limit_bytes
-
-    def jobs(self) -> tuple[SongJob, ...]:
-        """Every song in line and how far it is; waits for nothing."""
-        return self._jobs.snapshot()
 
     def _attach(self, folder: Path) -> None:
         store = self._player.store
@@ -315,7 +287,7 @@ class Playback:
         self._player.seek_frame(frame)
 
     def _tell_worker(self, frame: int) -> None:
-        if self._jobs.in_work == self._song:
+        if self.line.work.in_work == self.line.loaded:
             store = self._player.store
             rate_hz = 0 if store is None else store.rate_hz
             self._worker.set_playhead(frame + s_to_frames(PLAYHEAD_LEAD_S, rate_hz))
@@ -331,45 +303,10 @@ class Playback:
         with self._lock:
             self._player.set_loop(start_s, stop_s)
 
-    # --- mixer -------------------------------------------------------------------------------------
-
     @property
     def lanes(self) -> tuple[str, ...]:
-        """Names of the lanes, "original" first, then the model's stems."""
-        return (ORIGINAL, *self._stems)
-
-    def _row(self, stem: str) -> int:
-        if stem == "master":
-            return MASTER_ROW
-        lanes = self.lanes
-        if stem not in lanes or stem == ORIGINAL:
-            raise ParameterError(
-                f"there is no stem {stem!r} here; there are {', '.join(lanes[1:]) or 'none yet'}"
-            )
-        return lanes.index(stem)
-
-    def set_gain_db(self, stem: str, gain_db: float) -> None:
-        """Gain of a stem, or of "master": -200 to +24 dB."""
-        self.memory.set_gain_db(self._row(stem), gain_db)
-
-    def set_pan(self, stem: str, pan: float) -> None:
-        """Balance of a stem, -1 (left) to 1 (right)."""
-        self.memory.set_pan(self._row(stem), pan)
-
-    def set_mute(self, stem: str, mute: bool = True) -> None:
-        """Mute a stem; heard at once where it is separated, otherwise as soon as it is."""
-        self.memory.set_mute(self._row(stem), mute)
-        self._tell_if_pending(stem, mute)
-
-    def set_solo(self, stem: str, solo: bool = True) -> None:
-        """Solo a stem in place; heard at once where it is separated, otherwise as soon as it is."""
-        self.memory.set_solo(self._row(stem), solo)
-        self._tell_if_pending(stem, solo)
-
-    def _tell_if_pending(self, stem: str, on: bool) -> None:
-        meters = self.memory.read_meters()
-        if on and (meters is None or not meters.flags & FLAG_READY):
-            self._on_notice(f"{stem} is still being separated here: it follows in a moment")
+        """Names of the song's own lanes, "original" first, then the model's stems."""
+        return self.mixer.lanes[: 1 + self.mixer.n_stems]
 
     # --- looking -----------------------------------------------------------------------------------
 
@@ -379,32 +316,14 @@ class Playback:
 
     def status(self) -> PlaybackStatus:
         """Where playback stands; waits for nothing, so that a window can ask sixty times a second."""
-        store, stream = self._player.store, self._output.stream
-        meters = self.memory.read_meters()
-        flags = meters.flags if meters is not None and self._player.is_current(meters) else 0
-        rate_hz = 1 if store is None else store.rate_hz
-        total = None if store is None else store.total_frames
-        heard = self._player.heard_frame() if store is not None else 0
-        ready = bool(flags & FLAG_READY)
-        return PlaybackStatus(
-            position_s=frames_to_s(heard if total is None else min(heard, total), rate_hz),
-            duration_s=None if total is None else frames_to_s(total, rate_hz),
-            playing=self._player.playing,
-            ended=bool(flags & FLAG_ENDED),
-            waiting=bool(flags & FLAG_WAITING) or store is None,
-            stems_ready=ready,
-            segments_done=0 if store is None else int(store.progress[Progress.SEGMENTS_DONE]),
-            segments_total=0 if store is None else int(store.progress[Progress.TOTAL_SEGMENTS]),
-            pending=self.lanes[1:] if flags & FLAG_TOUCHED and not ready else (),
-            device=None if stream is None else stream.name,
-            worker_restarts=self._worker.restarts,
-            counters=self.memory.read_counters(),
-        )
+        stream = self._output.stream
+        device = None if stream is None else stream.name
+        return read_status(self.memory, self._player, device, self._worker.restarts)
 
     @property
     def failure(self) -> str | None:
         """Why the song could not be opened or separated, in one line; None while all is well."""
-        return self._failed
+        return self.line.failure
 
     @property
     def separated(self) -> bool:
@@ -436,16 +355,16 @@ class Playback:
 
     def _supervise(self) -> None:
         while not self._closing.is_set():
-            self._wanted.wait(POLL_S if self._jobs.in_work is not None else IDLE_POLL_S)
+            self._wanted.wait(POLL_S if self.line.work.in_work is not None else IDLE_POLL_S)
             self._wanted.clear()
             with self._lock:
                 now_s = time.monotonic()
-                for event in self._jobs.poll():
+                for event in self.line.work.poll():
                     self._handle(event)
                 self._watch_device(now_s)
-                notice = self.mic.live.poll()
-                if notice is not None:
-                    self._on_notice(notice)
+                for notice in (self.mic.live.poll(), *self.live.poll()):
+                    if notice is not None:
+                        self._on_notice(notice)
                 if self._player.store is not None:
                     self._tell_worker(self._player.heard_frame())
                     if now_s >= self._release_at_s:
@@ -453,7 +372,7 @@ class Playback:
                         self._player.release_pages()
 
     def _handle(self, event: dict[str, Any]) -> None:
-        kind, is_loaded = event["event"], event["song"] == self._song
+        kind, is_loaded = event["event"], event["song"] == self.line.loaded
         if kind == "ready":
             self._worker_ready.set()
         elif kind == "restarted":
@@ -462,14 +381,14 @@ class Playback:
             try:
                 self._attach(Path(event["folder"]))
             except CharonError as err:
-                self._failed = str(err)
-                self._on_notice(self._failed)
+                self.line.failure = str(err)
+                self._on_notice(self.line.failure)
         elif kind == "done" and is_loaded:
             store = self._player.store
             self._complete = store is not None and store.is_complete
         elif kind == "lost" or (kind == "failed" and is_loaded):
-            self._failed = str(event["message"])
-            self._on_notice(self._failed)
+            self.line.failure = str(event["message"])
+            self._on_notice(self.line.failure)
 
     def close(self) -> None:
         """Fade out, release the device, end the worker; safe to call twice."""
@@ -479,6 +398,8 @@ class Playback:
             self.memory.set_playing(False)
             self.mic.live.hush()
         self._output.wait_for_fade()
+        with self._lock:
+            self.live.close()
         self._closing.set()
         self._wanted.set()
         self._supervisor.join()

@@ -5,13 +5,16 @@ thread, because each replaces its values whole. It exists apart so that playback
 what, and this room about where in the song the sound is.
 """
 
+from collections.abc import Mapping
+
 from engine.errors import ParameterError
 from engine.io.song_store import SongStore
-from engine.realtime.layout import LANE_RING_FRAMES
+from engine.realtime.layout import C_EPOCH, LANE_RING_FRAMES
 from engine.realtime.memory import EngineMemory, Meters
 from engine.services.feeder import Feeder
 from engine.services.output import Output
-from engine.units import frames_to_s, s_to_frames
+from engine.services.stem_mixer import StemMixer
+from engine.units import F32, frames_to_s, s_to_frames
 
 MIN_LOOP_S = 0.02
 MAX_CLOCK_S = 1.0
@@ -27,21 +30,27 @@ class SongPlayer:
         Whose lane ring is fed.
     output : Output
         Whose clock says what is heard.
+    mixer : StemMixer
+        Of the song's lanes.
 
     Attributes
     ----------
+    mixer : StemMixer
     store : SongStore or None
         The song; None until one is attached.
     playing : bool
         What the user wants; a device that is gone changes nothing about it.
     """
 
-    def __init__(self, memory: EngineMemory, output: Output) -> None:
+    def __init__(self, memory: EngineMemory, output: Output, mixer: StemMixer) -> None:
         self._memory = memory
         self._output = output
+        self.mixer = mixer
         self._feeder: Feeder | None = None
         self.store: SongStore | None = None
         self.playing = False
+        self._takes: tuple[F32, ...] = ()
+        self._is_aside = False
         self._epoch = 0
         self._loop_s: tuple[float, float] | None = None
         self._resume_frame = 0
@@ -53,6 +62,7 @@ class SongPlayer:
         self._memory.set_playing(False)
         self.stop()
         self.store = None
+        self.set_takes({})
         self._loop_s = None
         self._resume_frame = resume_frame
         # An epoch that no feeder answers yet: the callback waits for the song instead of starving.
@@ -68,8 +78,9 @@ class SongPlayer:
             The device's rate is too low for it.
         """
         self.store = store
-        self._start_feeder(store)
-        self.seek_frame(self._resume_frame)
+        if not self._is_aside:
+            self._start_feeder(store)
+            self.seek_frame(self._resume_frame)
 
     def stop(self) -> None:
         """End the feeder's thread."""
@@ -77,10 +88,45 @@ class SongPlayer:
             self._feeder.stop()
             self._feeder = None
 
+    def step_aside(self) -> None:
+        """Leave the lane ring and the callback's transport to somebody else; the song pauses where it is."""
+        if not self._is_aside:
+            self._resume_frame = self.heard_frame()
+            self.playing = False
+            self._is_aside = True
+            self.stop()
+            self.mixer.leave_rows()
+
+    def come_back(self) -> None:
+        """Take them again; the song stays paused where it was."""
+        if self._is_aside:
+            self._is_aside = False
+            # Whoever had the ring has counted on.
+            self._epoch = max(self._epoch, int(self._memory.control[C_EPOCH]))
+            self.mixer.take_rows()
+            if self.store is not None:
+                self._start_feeder(self.store)
+                self.seek_frame(self._resume_frame)
+
+    def set_takes(self, takes: Mapping[str, F32]) -> None:
+        """Play these lanes behind the stems; while nothing sounds, between `hold` and `go_on`.
+
+        Parameters
+        ----------
+        takes : mapping of str to float32 array, shape (capacity_frames, 2)
+            By name, in order, each as long as the song's own lanes.
+        """
+        if tuple(takes) == () == self._takes:
+            return
+        self._takes = tuple(takes.values())
+        self.mixer.set_takes(tuple(takes))
+        if self.store is not None and not self._is_aside:
+            self._start_feeder(self.store)
+
     def _start_feeder(self, store: SongStore) -> None:
         self.stop()
-        self._memory.set_n_lanes(1 + len(store.stems))
-        self._feeder = Feeder(self._memory, store)
+        self._memory.set_n_lanes(1 + len(store.stems) + len(self._takes), len(self._takes))
+        self._feeder = Feeder(self._memory, store, self._takes)
         self._feeder.set_loop(self._loop_frames())
         self._feeder.start()
 
@@ -92,6 +138,8 @@ class SongPlayer:
 
     def go_on(self, old_rate_hz: int) -> None:
         """Go on where `hold` was called, on a device that may have another rate than before."""
+        if self._is_aside:
+            return
         if self.store is not None:
             if self._memory.rate_hz != old_rate_hz:
                 self._start_feeder(self.store)
@@ -101,7 +149,8 @@ class SongPlayer:
     def play_or_pause(self, playing: bool) -> None:
         """Fade in from, or out at, where the song is."""
         self.playing = playing
-        self._memory.set_playing(playing)
+        if not self._is_aside:
+            self._memory.set_playing(playing)
 
     # --- where -------------------------------------------------------------------------------------
 

@@ -83,16 +83,43 @@ def export_take(
     check_output(out.parent, fmt, rate_hz, 2 * total_frames, 1)
     lane_path = out.with_name(out.name + ".lane")
     try:
-        with _open(take.path(kind)) as voice:
-            stretches = _stretches(take, voice.frames, total_frames)
-            create_sparse(lane_path, total_frames)
-            with LaneFile(lane_path, writable=True) as lane:
-                for stretch in stretches:
-                    _place(voice, take, stretch, lane)
-                _write(lane, out, fmt, rate_hz, total_frames)
+        create_sparse(lane_path, total_frames)
+        with LaneFile(lane_path, writable=True) as lane:
+            n_stretches = place_take(take, kind, lane, total_frames)
+            _write(lane, out, fmt, rate_hz, total_frames)
     finally:
         lane_path.unlink(missing_ok=True)
-    return TakeExport(out, total_frames, len(stretches))
+    return TakeExport(out, total_frames, n_stretches)
+
+
+def place_take(take: Take, kind: Kind, lane: LaneFile, total_frames: int) -> int:
+    """Write every passage of a take to its place in a silent lane.
+
+    Parameters
+    ----------
+    take : Take
+        Recorded beside a song.
+    kind : {"dry", "wet"}
+    lane : LaneFile
+        Writable, `total_frames` long, at the song's rate.
+    total_frames : int
+        What is sung beyond them is left out.
+
+    Returns
+    -------
+    int
+        How many stretches of the take it is made of.
+
+    Raises
+    ------
+    StoreError
+        The recording is missing or broken, or the disk is full.
+    """
+    with _open(take.path(kind)) as voice:
+        stretches = _stretches(take, voice.frames, total_frames)
+        for stretch in stretches:
+            _place(voice, take, stretch, lane)
+    return len(stretches)
 
 
 def _open(path: Path) -> soundfile.SoundFile:

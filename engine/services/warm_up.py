@@ -16,8 +16,10 @@ from engine.io.home import Home, default_home
 from engine.io.stem_store import StemStore
 from engine.realtime.callback import compile_callback
 from engine.realtime.capture import compile_capture_callback
+from engine.realtime.far_call import kernel_address
 from engine.realtime.memory import EngineMemory
-from engine.realtime.mic_call import mic_address
+from engine.realtime.mic import run_mic
+from engine.realtime.source import run_source
 from engine.services.curves import warm_curves
 from engine.services.feeder import warm_feeder
 from engine.services.peaks import warm_peaks
@@ -59,8 +61,9 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
 
 
 def warm_mic() -> None:
-    """Compile the mic's path, which a song is played without, and the callback of a second device."""
-    mic_address()
+    """Compile what a song is played without: paths of a mic and of a live source, a second callback."""
+    kernel_address(run_mic)
+    kernel_address(run_source)
     compile_capture_callback()
 
 

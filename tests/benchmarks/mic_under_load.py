@@ -3,8 +3,9 @@
     python -m tests.benchmarks.mic_under_load [--seconds 600] [--idle-seconds 600] [--period 64] [--priority]
 
 Two runs: idle, and while another thread sorts (the GIL held inside C). With --priority the server runs in
-real-time mode. Prints one JSON object: for each run callbacks, xruns, starved and lost frames and the time inside the callback; the round
-trip measured by chirps and the one that the driver reports; what the chain declares and what it adds.
+real-time mode. Prints one JSON object: for each run callbacks, xruns, starved and lost frames and the time
+inside the callback; the round trip measured by chirps and the one that the driver reports; what the chain
+declares and what it adds.
 """
 
 import argparse

@@ -77,7 +77,7 @@ def test_stems_follow_a_mute_that_came_before_them(
 ) -> None:
     playback, notices = player
     playback.play(tone)
-    playback.set_mute("accompaniment")
+    playback.mixer.set_mute("accompaniment")
     assert any("still being separated" in line for line in notices)
     wait_for(lambda: playback.status().stems_ready, hand)
     hand.turn(0.2)

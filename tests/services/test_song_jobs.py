@@ -57,7 +57,7 @@ def songs(folder: Path, n: int, seconds: float = 8.0) -> list[Path]:
 
 
 def job(playback: Playback, song: Path) -> SongJob:
-    return next(job for job in playback.jobs() if job.path == song)
+    return next(job for job in playback.line.jobs() if job.path == song)
 
 
 def wait_for(condition: Callable[[], bool], device: Device, timeout_s: float = 60.0) -> None:
@@ -73,19 +73,19 @@ def test_songs_are_separated_one_after_another_the_loaded_one_first(
     first, second, third = songs(tmp_path, 3)
     broken = tmp_path / "broken.mp3"
     broken.write_text("this is not music\n" * 100)
-    playback.enqueue(first)
-    playback.enqueue(broken)
-    playback.enqueue(second)
+    playback.line.enqueue(first)
+    playback.line.enqueue(broken)
+    playback.line.enqueue(second)
     playback.play(third)
     states: list[tuple[JobState, ...]] = []
 
     def all_over() -> bool:
-        states.append(tuple(job.state for job in playback.jobs()))
+        states.append(tuple(job.state for job in playback.line.jobs()))
         assert states[-1].count(JobState.SEPARATING) <= 1
         return not {JobState.WAITING, JobState.SEPARATING} & set(states[-1])
 
     wait_for(all_over, device)
-    assert [job.path for job in playback.jobs()] == [first, broken, second, third]
+    assert [job.path for job in playback.line.jobs()] == [first, broken, second, third]
     assert states[-1] == (JobState.READY, JobState.FAILED, JobState.READY, JobState.READY)
     # The one that is heard went before those that had been waiting longer.
     assert next(s for s in states if s[3] is JobState.READY)[2] is JobState.WAITING
@@ -104,21 +104,21 @@ def test_cancelled_songs_keep_what_is_finished_and_can_be_taken_up_again(
 ) -> None:
     loaded, other = songs(tmp_path, 2, seconds=12.0)
     playback.play(loaded)
-    playback.enqueue(other)
+    playback.line.enqueue(other)
     wait_for(lambda: job(playback, loaded).segments_done >= 1, device)
-    playback.cancel(loaded)
+    playback.line.cancel(loaded)
     assert job(playback, loaded).state is JobState.CANCELLED
     wait_for(lambda: job(playback, other).state is JobState.SEPARATING, device)
     # Its original goes on: cancelling is about stems.
     assert np.abs(device.turn(0.2)).max() > 0.1
     assert playback.status().duration_s == pytest.approx(12.0)
-    playback.cancel(other)
-    playback.remove(other)
-    assert [job.path for job in playback.jobs()] == [loaded]
+    playback.line.cancel(other)
+    playback.line.remove(other)
+    assert [job.path for job in playback.line.jobs()] == [loaded]
     before = playback.status().segments_done
     device.turn(0.5)
     assert playback.status().segments_done <= before + 1
-    playback.retry(loaded)
+    playback.line.retry(loaded)
     wait_for(lambda: job(playback, loaded).state is JobState.READY, device)
     assert playback.separated
 
@@ -129,7 +129,7 @@ def test_another_model_takes_over_where_the_song_is(
     (song,) = songs(tmp_path, 1)
     playback.play(song)
     wait_for(lambda: playback.status().position_s > 0.5, device)
-    playback.set_gain_db("vocals", -20.0)
+    playback.mixer.set_gain_db("vocals", -20.0)
     with pytest.raises(ModelMissing):
         playback.set_model("no-such-model")
     assert playback.model == "slow"

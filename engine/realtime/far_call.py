@@ -1,26 +1,25 @@
-"""The mic's path called by the address of its machine code, so that the callback need not contain it.
+"""Kernels called by the address of their machine code, so that the callback need not contain them.
 
 Compiled into the callback, the mic would make every start a second longer, for a song that is only played.
-So the callback jumps to an address that stands in the mic's memory, and the code is loaded, from numba's
-cache after the first time, when a mic is opened.
+So the callback jumps to an address that stands in its memory, and the code is loaded, from numba's cache
+after the first time, when it is first wanted.
 
-`mic_address` runs on a control thread, `call_mic` on the device thread.
+`kernel_address` runs on a control thread, `far_call` on the device thread.
 """
 
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from numba.core import types
 from numba.extending import intrinsic
 
 from engine.kernels.jit import kernel
-from engine.realtime.mic import run_mic
 from engine.units import F32, I64
 
 _CELLS: Any = types.Array(types.int64, 1, "C")
 _AUDIO: Any = types.Array(types.float32, 1, "C")
 _ARGUMENTS: Final = (_CELLS, _AUDIO, types.int64, types.int64, _AUDIO)
-"""Those of `run_mic`."""
+"""Of every kernel that is called from afar: (table, device, device_at, n, out)."""
 
 
 @intrinsic
@@ -46,26 +45,30 @@ _jump: Any = _call
 
 
 @cache
-def mic_address() -> int:
-    """Compile `run_mic`, or load it from the cache, and tell where its code lies; it stays there."""
-    dispatcher = cast("Any", run_mic)
-    dispatcher.compile(_ARGUMENTS)
-    compiled = dispatcher.overloads[_ARGUMENTS]
+def kernel_address(kernel_: Any) -> int:
+    """Compile a kernel, or load it from the cache, and tell where its code lies; it stays there.
+
+    Parameters
+    ----------
+    kernel_ : kernel of (table, device, device_at, n, out), returning nothing
+    """
+    kernel_.compile(_ARGUMENTS)
+    compiled = kernel_.overloads[_ARGUMENTS]
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
 @kernel
-def call_mic(address: int, table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
-    """`run_mic` by its address.
+def far_call(address: int, table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
+    """Call a kernel by its address.
 
     Parameters
     ----------
     address : int
-        From `mic_address`, not checked.
+        From `kernel_address`, not checked.
     table : int64 array, shape (N_TABLE,)
     device : float32 array, shape (block frames * input channels,)
     device_at, n : int
     out : float32 array, shape (at least 2 * n,)
-        As for `run_mic`.
+        As for `engine.realtime.mic.run_mic`.
     """
     _jump(address, table, device, device_at, n, out)
