@@ -437,6 +437,7 @@ def denoiser_action(room: Room, title: str) -> QAction:
     return next(action for action in button.menu().actions() if action.text().startswith(title))
 
 
+@pytest.mark.alone
 def test_a_denoiser_takes_the_hiss_away_and_its_delay_is_shown(
     rnnoise: Path, home: Home, make_room: Callable[..., Room]
 ) -> None:

@@ -25,6 +25,8 @@ from engine.io.home import Home
 from tests.gui.random_actions import RandomUser
 from tests.gui.test_main_path import play
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).resolve().parents[2]
 N_ACTIONS = 200
 SEEDS = (20, 21)

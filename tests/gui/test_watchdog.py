@@ -18,6 +18,8 @@ from tests.gui.frame_watch import FrameWatch
 from tests.gui.test_main_path import drop
 from tests.gui.turntable import RATE_HZ
 
+pytestmark = pytest.mark.alone
+
 LIMIT_MS = 50.0
 SONG_S = 600
 

@@ -22,6 +22,13 @@ from engine.stream.ring import HEAD, TAIL
 from tests.realtime.jack import jack_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is tested here keeps time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.alone)
+
+
 def write_song(
     folder: Path, lanes: dict[str, np.ndarray], rate_hz: int, ready_blocks: slice | None = slice(None)
 ) -> SongStore:
