@@ -20,8 +20,9 @@ MEDIAN_SIZE = 31
 
 EQUAL_DB = -200.0
 """Not a bit may differ: this is what no difference counts as."""
-ROUNDING_DB, PITCH_DB = -110.0, -65.0
-"""Single precision; and a cent, which is -65 dB of a frequency."""
+ROUNDING_DB, PITCH_DB, ROLLOFF_DB = -110.0, -65.0, -70.0
+"""Single precision; a cent, which is -65 dB of a frequency; a few frames of thousands whose sum reaches the
+share a bin sooner or later by its roundings."""
 
 _SHAPES: dict[str, str] = {
     "centroid_hz": "spectral_centroid",
@@ -162,7 +163,8 @@ def spectral_cases(threads: int) -> list[KernelCase]:
     ]  # fmt: skip
     for field, name in _SHAPES.items():
         make = partial(_shape, threads=threads, field=field)
-        makers.append((name.replace("_", " "), f"librosa.feature.{name}", ROUNDING_DB, make))
+        tolerance_db = ROLLOFF_DB if field == "rolloff_hz" else ROUNDING_DB
+        makers.append((name.replace("_", " "), f"librosa.feature.{name}", tolerance_db, make))
     rest: list[tuple[str, str, Callable[[float, int], tuple[Call, Call]]]] = [
         ("spectral flux", "librosa.onset.onset_strength(S)", _flux),
         ("rms", "librosa.feature.rms", _rms),
