@@ -43,6 +43,18 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "Ctrl+Shift+F",
         "What sounds like the chosen song, or the one that plays",
     ),
+    (
+        "loop_again",
+        "Find this loop again",
+        "Ctrl+G",
+        "Where in its song the music of the loop comes again",
+    ),
+    (
+        "loop_like",
+        "More like this loop",
+        "Ctrl+Shift+G",
+        "What in all songs of the library sounds like the loop",
+    ),
     ("add_folder", "Add folder to the library…", "Ctrl+Shift+L", "Hear and remember every song of a folder"),
     (
         "look_for_changes",
@@ -74,7 +86,11 @@ MENUS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             *("mute", "solo", "solo_only", "|lanes"),
         ),
     ),
-    ("library", "&Library", ("find_songs", "similar", "-", "add_folder", "look_for_changes")),
+    (
+        "library",
+        "&Library",
+        ("find_songs", "similar", "loop_again", "loop_like", "-", "add_folder", "look_for_changes"),
+    ),
     ("view", "&View", ("|docks", "-", "zoom_in", "zoom_out", "zoom_fit", "-", "full_screen")),
     ("help", "&Help", ("first_steps", "keys", "-", "log", "about")),
 )

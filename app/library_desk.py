@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QStackedWidget
 
 from app.jobs import JobPool
 from app.library_keeper import LibraryKeeper
 from app.library_model import LibraryModel
+from app.library_places import LibraryPlaces, Place, Places
 from app.library_scans import LibraryScans, number_text
 from app.panels.library import LibraryPanel
+from app.panels.library_places import PlacesPanel
 from app.panels.messages import MessagesDialog
 from app.panels.question import Question
 from engine.io.home import Home
@@ -51,8 +53,15 @@ class LibraryDesk(QObject):
         self.keeper = LibraryKeeper(library_file(home), self.model, pool, self)
         self.scans = LibraryScans(self.keeper.library, pool, analyser, self)
         self.panel = LibraryPanel(self.model, self.keeper, self.scans)
+        self.asker = LibraryPlaces(self.keeper.library, pool, self)
+        self.places = PlacesPanel()
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.panel)
+        self._pages.addWidget(self.places)
+        self._pages.setFocusProxy(self.panel)
         self._connect()
-        self._window.dock("library").setWidget(self.panel)
+        self._connect_places()
+        self._window.dock("library").setWidget(self._pages)
         self.model.set_current(desktop.bridge.song)
 
     def _connect(self) -> None:
@@ -73,6 +82,16 @@ class LibraryDesk(QObject):
         actions["similar"].triggered.connect(self.show_similar)
         actions["add_folder"].triggered.connect(self.choose_folder)
         actions["look_for_changes"].triggered.connect(self._look_for_changes)
+
+    def _connect_places(self) -> None:
+        asker, places, window = self.asker, self.places, self._window
+        asker.told.connect(self._show_places)
+        asker.unknown.connect(self._say_unknown)
+        asker.failed.connect(window.status.warn)
+        places.closed.connect(self._show_library)
+        places.place_wanted.connect(self._play_place)
+        window.actions_["loop_again"].triggered.connect(lambda: self._find_places(again=True))
+        window.actions_["loop_like"].triggered.connect(lambda: self._find_places(again=False))
 
     def _begin(self) -> None:
         """List the songs when somebody looks at them."""
@@ -97,6 +116,7 @@ class LibraryDesk(QObject):
 
     def find_songs(self) -> None:
         """Bring the panel to the front, with the keys in its search."""
+        self._show_library()
         self._window.open_panel("library")
         self.panel.search.selectAll()
 
@@ -112,12 +132,57 @@ class LibraryDesk(QObject):
         self.keeper.find(song, partial(self._show_similar_to, song))
 
     def _show_similar_to(self, song: Path, song_id: object) -> None:
+        self._show_library()
         self._window.open_panel("library")
         if isinstance(song_id, int):
             self.panel.show_similar(song_id)
         else:
-            words = self.tr("“{}” is not in the library: add its folder, then ask again")
-            self._window.status.warn(words.format(song.stem))
+            self._say_unknown(song)
+
+    def _say_unknown(self, song: Path) -> None:
+        words = self.tr("“{}” is not in the library: add its folder, then ask again")
+        self._window.status.warn(words.format(song.stem))
+
+    # --- places that sound like the loop -----------------------------------------------------------
+
+    def _find_places(self, *, again: bool) -> None:
+        """Look where the loop comes again in its song, or for what sounds like it in all songs."""
+        song, span_s = self._desktop.bridge.song, self._desktop.loop.span_s
+        if song is None or span_s is None:
+            self._window.status.tell(self.tr("Drag over the waveforms first: that loop is looked for"))
+        else:
+            self.asker.ask(song, span_s, again=again)
+
+    def _show_places(self, places: Places) -> None:
+        self._window.open_panel("library")
+        self._pages.setCurrentWidget(self.places)
+        self._pages.setFocusProxy(self.places)
+        self.places.show_places(places)
+        self._window.order_tabs()
+
+    def _show_library(self) -> None:
+        """All songs again."""
+        self.asker.forget()
+        if self._pages.currentWidget() is not self.panel:
+            self._pages.setCurrentWidget(self.panel)
+            self._pages.setFocusProxy(self.panel)
+            self._window.order_tabs()
+            self.panel.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _play_place(self, place: Place) -> None:
+        """Play from there: a loop that is on would call the play-head back, so it is switched off."""
+        desktop, loop = self._desktop, self._desktop.loop
+        if place.path is None:
+            self._window.status.warn(self.tr("“{}” is no longer where it was").format(place.title))
+            return
+        if place.path != desktop.bridge.song:
+            desktop.bridge.play_song(place.path, start_s=place.start_s)
+            return
+        if loop.enabled:
+            desktop.edits.set_loop(loop.span_s, enabled=False)
+        desktop.bridge.seek(place.start_s)
+        if not desktop.bridge.tick.playing:
+            desktop.bridge.toggle_play()
 
     def choose_folder(self) -> None:
         """Ask for a folder and take it into the library."""

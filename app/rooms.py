@@ -81,6 +81,9 @@ class Rooms(QObject):
         self.sessions.failed.connect(window.status.warn)
         self.library = LibraryDesk(desktop, home)
         self.analysis = AnalysisDesk(desktop, self.lanes.waves)
+        for canvas in (self.lanes.waves, self.analysis.panel.view):
+            # In the menu over a loop: what the library knows about it.
+            canvas.addActions([window.actions_["loop_again"], window.actions_["loop_like"]])
         self.mic = MicDesk(desktop, home)
         self.live = LiveDesk(desktop, home)
         desktop.settings.changed.connect(self._use_stem_settings)

@@ -16,6 +16,9 @@ HOP_FRAMES = 1024
 EDGE_FRAMES = 2 * N_FFT
 """What libraries make of the first and last frames differs by choice; errors leave them out."""
 
+FFT_DB, STFT_DB, RESAMPLE_DB, LOUDNESS_DB = -120.0, -120.0, -85.0, -60.0
+"""How far results may be from the reference's: rounding; two filters alike; 0.004 LU, as gated blocks end."""
+
 
 @cache
 def _noise(seconds: float) -> F32:
@@ -128,13 +131,16 @@ def engine_cases(seconds: float, threads: int) -> list[KernelCase]:
     for n_fft in (1024, N_FFT):
         for name, inverse in (("rfft", False), ("irfft", True)):
             make = partial(_frames, seconds, n_fft, threads, inverse)
-            cases.append(KernelCase(f"{name} {n_fft}", seconds, f"scipy.fft.{name}", make))
+            cases.append(KernelCase(f"{name} {n_fft}", seconds, f"scipy.fft.{name}", FFT_DB, make))
     for name, maker in (("stft", _stft), ("istft", _istft)):
         for reference in ("scipy.signal", "librosa"):
             make = partial(maker, seconds, threads, reference)
-            cases.append(KernelCase(f"{name} {N_FFT}/{HOP_FRAMES}", seconds, f"{reference}.{name}", make))
+            title = f"{name} {N_FFT}/{HOP_FRAMES}"
+            cases.append(KernelCase(title, seconds, f"{reference}.{name}", STFT_DB, make))
     for from_hz, to_hz in ((RATE_HZ, 48000), (48000, RATE_HZ)):
         make = partial(_resample, seconds, from_hz, to_hz)
-        cases.append(KernelCase(f"resample {from_hz}-{to_hz}", seconds, "soxr.resample HQ", make))
-    cases.append(KernelCase("loudness", seconds, "scipy.signal.sosfilt", partial(_loudness, seconds)))
+        title = f"resample {from_hz}-{to_hz}"
+        cases.append(KernelCase(title, seconds, "soxr.resample HQ", RESAMPLE_DB, make))
+    make = partial(_loudness, seconds)
+    cases.append(KernelCase("loudness", seconds, "scipy.signal.sosfilt", LOUDNESS_DB, make))
     return cases

@@ -18,6 +18,12 @@ from engine.units import F32, AnyArray
 PITCH_RANGE_HZ = (65.40639, 2093.0045)
 MEDIAN_SIZE = 31
 
+EQUAL_DB = -200.0
+"""Not a bit may differ: this is what no difference counts as."""
+ROUNDING_DB, PITCH_DB, ROLLOFF_DB = -110.0, -65.0, -70.0
+"""Single precision; a cent, which is -65 dB of a frequency; a few frames of thousands whose sum reaches the
+share a bin sooner or later by its roundings."""
+
 _SHAPES: dict[str, str] = {
     "centroid_hz": "spectral_centroid",
     "bandwidth_hz": "spectral_bandwidth",
@@ -145,26 +151,31 @@ def spectral_cases(threads: int) -> list[KernelCase]:
     Centroid, bandwidth, roll-off and flatness come out of one pass here, flux with them, so that the
     time in each of their rows is that of all five.
     """
-    makers: list[tuple[str, str, Callable[[float], tuple[Call, Call]]]] = [
-        ("median, time", "scipy.ndimage.median_filter", partial(_median, threads=threads, axis=0)),
-        ("median, frequency", "scipy.ndimage.median_filter", partial(_median, threads=threads, axis=1)),
-        ("hpss", "librosa.effects.hpss", partial(_hpss, threads=threads)),
-        ("hpss masks", "librosa.decompose.hpss", partial(_hpss_masks, threads=threads)),
-        ("yin", "librosa.yin", partial(_yin, threads=threads)),
-    ]
+    makers: list[tuple[str, str, float, Callable[[float], tuple[Call, Call]]]] = [
+        ("median, time", "scipy.ndimage.median_filter", EQUAL_DB, partial(_median, threads=threads, axis=0)),
+        (
+            "median, frequency", "scipy.ndimage.median_filter", EQUAL_DB,
+            partial(_median, threads=threads, axis=1),
+        ),
+        ("hpss", "librosa.effects.hpss", ROUNDING_DB, partial(_hpss, threads=threads)),
+        ("hpss masks", "librosa.decompose.hpss", ROUNDING_DB, partial(_hpss_masks, threads=threads)),
+        ("yin", "librosa.yin", PITCH_DB, partial(_yin, threads=threads)),
+    ]  # fmt: skip
     for field, name in _SHAPES.items():
         make = partial(_shape, threads=threads, field=field)
-        makers.append((name.replace("_", " "), f"librosa.feature.{name}", make))
-    makers += [
-        ("spectral flux", "librosa.onset.onset_strength(S)", partial(_flux, threads=threads)),
-        ("rms", "librosa.feature.rms", partial(_rms, threads=threads)),
-        ("zero crossings", "librosa.feature.zero_crossing_rate", partial(_zero_crossings, threads=threads)),
-        ("mel bands", "librosa.feature.melspectrogram", partial(_mel, threads=threads)),
-        ("onset strength", "librosa.onset.onset_strength", partial(_onset, threads=threads)),
-        ("delta", "librosa.feature.delta", partial(_delta, threads=threads)),
+        tolerance_db = ROLLOFF_DB if field == "rolloff_hz" else ROUNDING_DB
+        makers.append((name.replace("_", " "), f"librosa.feature.{name}", tolerance_db, make))
+    rest: list[tuple[str, str, Callable[[float, int], tuple[Call, Call]]]] = [
+        ("spectral flux", "librosa.onset.onset_strength(S)", _flux),
+        ("rms", "librosa.feature.rms", _rms),
+        ("zero crossings", "librosa.feature.zero_crossing_rate", _zero_crossings),
+        ("mel bands", "librosa.feature.melspectrogram", _mel),
+        ("onset strength", "librosa.onset.onset_strength", _onset),
+        ("delta", "librosa.feature.delta", _delta),
     ]
+    makers += [(name, theirs, ROUNDING_DB, partial(make, threads=threads)) for name, theirs, make in rest]
     return [
-        KernelCase(name, seconds, reference, partial(make, seconds))
-        for name, reference, make in makers
+        KernelCase(name, seconds, reference, tolerance_db, partial(make, seconds))
+        for name, reference, tolerance_db, make in makers
         for seconds in LENGTHS_S
     ]

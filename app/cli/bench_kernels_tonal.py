@@ -156,16 +156,21 @@ def _true_peak(seconds: float, _threads: int) -> tuple[Call, Call]:
     return ours, lambda: np.array([np.abs(signal.resample_poly(x, 4, 1, axis=1)).max()])
 
 
-_ROWS: tuple[tuple[str, str, Callable[[float, int], tuple[Call, Call]]], ...] = (
-    ("chroma cqt", "librosa.feature.chroma_cqt", _chroma),
-    ("tuning", "librosa.estimate_tuning", _tuning),
-    ("tempogram", "librosa.feature.tempogram", _tempogram),
-    ("tempo", "librosa.feature.tempo", _tempo),
-    ("beats", "librosa.beat.beat_track", _beats),
-    ("loudness integrated", "pyloudnorm", _integrated),
-    ("loudness range", "pyloudnorm", _range),
-    ("true peak", "scipy.signal.resample_poly", _true_peak),
+_ROWS: tuple[tuple[str, str, float, Callable[[float, int], tuple[Call, Call]]], ...] = (
+    ("chroma cqt", "librosa.feature.chroma_cqt", -40.0, _chroma),
+    ("tuning", "librosa.estimate_tuning", -200.0, _tuning),
+    ("tempogram", "librosa.feature.tempogram", -110.0, _tempogram),
+    ("tempo", "librosa.feature.tempo", -28.0, _tempo),
+    ("beats", "librosa.beat.beat_track", -200.0, _beats),
+    ("loudness integrated", "pyloudnorm", -100.0, _integrated),
+    ("loudness range", "pyloudnorm", -40.0, _range),
+    ("true peak", "scipy.signal.resample_poly", -40.0, _true_peak),
 )
+"""Name, reference, tolerance in dB and maker.
+
+Chroma is a cosine above 0.9999; a tempo is within 4 %, for its reference knows only whole lags; the range of
+loudness is within 1 %, as windows begin; and true peaks are seen through other filters, 0.1 dB apart.
+"""
 
 
 def tonal_cases(threads: int) -> list[KernelCase]:
@@ -175,10 +180,11 @@ def tonal_cases(threads: int) -> list[KernelCase]:
     of loudness is of 3 s windows, so 1 s has none.
     """
     cases = [
-        KernelCase(name, seconds, reference, partial(make, seconds, threads))
-        for name, reference, make in _ROWS
+        KernelCase(name, seconds, reference, tolerance_db, partial(make, seconds, threads))
+        for name, reference, tolerance_db, make in _ROWS
         for seconds in LENGTHS_S
         if not (make is _range and seconds < 3.0)
     ]
-    cases.append(KernelCase("key", LENGTHS_S[-1], "numpy.corrcoef", partial(_key, LENGTHS_S[-1], threads)))
+    make = partial(_key, LENGTHS_S[-1], threads)
+    cases.append(KernelCase("key", LENGTHS_S[-1], "numpy.corrcoef", -200.0, make))
     return cases

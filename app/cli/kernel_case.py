@@ -34,6 +34,8 @@ class KernelCase:
         Length of the sound worked on.
     reference_name : str
         The function it is compared with.
+    tolerance_db : float
+        The results may be this far apart: energy of the difference over that of the reference's result.
     make : callable
         Builds the arrays and gives two calls, ours and the reference's, whose results have the same
         shape.
@@ -42,6 +44,7 @@ class KernelCase:
     name: str
     seconds: float
     reference_name: str
+    tolerance_db: float
     make: Callable[[], tuple[Call, Call]]
 
 

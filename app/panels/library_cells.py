@@ -105,6 +105,27 @@ class RowPainter:
             place = QRectF(place.left(), place.top() + 23, place.width(), 17)
             self._words.write(painter, place, second, look.warning if gone else look.dim)
 
+    def paint_stretch(self, painter: QPainter, place: QRectF, title: str, span: str, *, gone: bool) -> None:
+        """Paint a stretch of a song in two lines: the song, and from when to when.
+
+        Parameters
+        ----------
+        painter : QPainter
+        place : QRectF
+        title, span : str
+        gone : bool
+            There is no file to play it from.
+        """
+        look = self._look
+        place = place.adjusted(INSET_PX + PADDING_PX, 0, -CELL_PADDING_PX, 0)
+        first = QRectF(place.left(), place.top() + 5, place.width(), 19)
+        second = QRectF(place.left(), place.top() + 23, place.width(), 17)
+        self._title.write(painter, first, title, look.dim if gone else look.text)
+        if gone:
+            self._words.write(painter, second, self._gone, look.warning)
+        else:
+            self._figures.write(painter, second, span, look.dim)
+
 
 class _Face:
     """A font with its measures, and the texts that it had to cut."""

@@ -74,8 +74,20 @@ class SimilarBar(QFrame):
         title : str
             Of the song; "" when it is not known yet.
         """
+        self.show_words(self.tr("Comparing with"), title)
+
+    def show_words(self, head: str, title: str) -> None:
+        """Say what is listed in words; there is nothing to choose.
+
+        Parameters
+        ----------
+        head : str
+            In small letters above the title.
+        title : str
+        """
         self._title = title
-        self._head.setText(self.tr("Comparing with"))
+        self._head.setText(head)
+        self._name.setToolTip(title)
         self._elide()
         self.source.hide()
         self.show()

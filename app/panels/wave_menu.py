@@ -43,6 +43,7 @@ def open_menu(canvas: "TimeCanvas", loop: LoopState, at: QPoint, time_s: float) 
         menu.addAction(_tr("Remove loop"), canvas.clear_loop)
         menu.addSeparator()
         menu.addAction(_tr("Zoom to loop"), lambda: canvas.show_span(start_s, stop_s))
+        menu.addActions(canvas.actions())  # what the window can do with a loop
     menu.addSeparator()
     menu.addAction(_tr("Zoom in"), canvas.zoom_in)
     menu.addAction(_tr("Zoom out"), canvas.zoom_out)

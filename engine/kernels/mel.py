@@ -21,6 +21,7 @@ from engine.errors import ParameterError
 from engine.kernels.fft import PAD, fft_tables, rfft_frame
 from engine.kernels.frames import cut_frame
 from engine.kernels.jit import RowPool, fast_kernel, kernel, run_rows
+from engine.kernels.results import result_array
 from engine.kernels.windows import hann
 from engine.units import F32, F64, I64
 
@@ -268,13 +269,15 @@ class MelSpectrum:
         """What `power` gives, shapes as there, in dB: at least 10 log10 LEAST_POWER."""
         return self._bands(x, True, out)
 
-    def onset_strength(self, x: F32) -> F32:
+    def onset_strength(self, x: F32, out: F32 | None = None) -> F32:
         """How much the bands rise from frame to frame.
 
         Parameters
         ----------
         x : float32 array, shape (channels, frames)
             Any length.
+        out : float32 array, shape (channels, 1 + frames // hop_frames), or None
+            Result; None makes one.
 
         Returns
         -------
@@ -283,15 +286,17 @@ class MelSpectrum:
             as just that far below. Late by half a window, as its reference has it, so that a value
             stands at the frame where the rise is heard rather than where a window first touches it.
         """
-        return self.rises_db(self.levels_db(x))
+        return self.rises_db(self.levels_db(x), out)
 
-    def rises_db(self, levels: F32) -> F32:
+    def rises_db(self, levels: F32, out: F32 | None = None) -> F32:
         """The onset strength of levels that are known already.
 
         Parameters
         ----------
         levels : float32 array, shape (channels, rows, n_bands), dB
             From `levels_db`.
+        out : float32 array, shape (channels, rows), or None
+            Result; None makes one.
 
         Returns
         -------
@@ -299,7 +304,7 @@ class MelSpectrum:
             As `onset_strength`.
         """
         n = levels.shape[1]
-        out = np.empty((levels.shape[0], n), np.float32)
+        out = result_array(out, (levels.shape[0], n))
         shift = 1 + self.n_fft // (2 * self.hop_frames)
         for channel in range(levels.shape[0]):
             floor = float(levels[channel].max()) - RANGE_DB
@@ -321,12 +326,7 @@ class MelSpectrum:
             raise ParameterError(f"sound must be float32 (channels, frames), not {x.dtype} {x.shape}")
         x = np.ascontiguousarray(x)
         shape = (x.shape[0], self.n_frames(x.shape[1]), self.n_bands)
-        if out is None:
-            out = np.empty(shape, np.float32)
-        if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            raise ParameterError(
-                f"the result needs a contiguous float32 array of {shape}, not {out.dtype} {out.shape}"
-            )
+        out = result_array(out, shape)
         self._pool.run(
             mel_rows,
             shape[0] * shape[1],

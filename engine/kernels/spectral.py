@@ -20,6 +20,7 @@ import numpy as np
 from engine.errors import ParameterError
 from engine.kernels.frames import LOUDEST
 from engine.kernels.jit import RowPool, fast_kernel, kernel, run_rows
+from engine.kernels.results import result_array
 from engine.units import F32
 
 ROLLOFF_SHARE = 0.85
@@ -211,6 +212,7 @@ def spectral_shape(
     rate_hz: int,
     rolloff_share: float = ROLLOFF_SHARE,
     threads: RowPool | None = None,
+    out: F32 | None = None,
 ) -> SpectralShape:
     """Measure every frame of a spectrogram.
 
@@ -222,6 +224,8 @@ def spectral_shape(
         Of the sound.
     rolloff_share : float, 0..1
     threads : RowPool or None
+    out : float32 array, shape (N_SHAPE, frames), or None
+        What the result's arrays are rows of; None makes one.
 
     Returns
     -------
@@ -233,27 +237,29 @@ def spectral_shape(
     if not 0.0 < rolloff_share < 1.0:
         raise ParameterError(f"a roll-off at a share of {rolloff_share} is outside 0..1")
     n, n_bins = magnitudes.shape
-    out = np.empty((N_SHAPE, n), np.float32)
+    out = result_array(out, (N_SHAPE, n))
     bin_hz = 0.5 * rate_hz / (n_bins - 1)
     pool = threads if magnitudes.size >= SHARE_FROM else None
     run_rows(_shape_rows, n, magnitudes, rolloff_share, bin_hz, out, threads=pool)
     return SpectralShape(*out)
 
 
-def spectral_flux(magnitudes: F32, threads: RowPool | None = None) -> F32:
+def spectral_flux(magnitudes: F32, threads: RowPool | None = None, out: F32 | None = None) -> F32:
     """Only the `flux` of `spectral_shape`.
 
     Parameters
     ----------
     magnitudes : float32 array, shape (frames, bins)
     threads : RowPool or None
+    out : float32 array, shape (frames,), or None
+        Result; None makes one.
 
     Returns
     -------
     float32 array, shape (frames,)
     """
     magnitudes = _checked_magnitudes(magnitudes)
-    out = np.empty(magnitudes.shape[0], np.float32)
+    out = result_array(out, (magnitudes.shape[0],))
     pool = threads if magnitudes.size >= 4 * SHARE_FROM else None
     run_rows(_flux_rows, out.size, magnitudes, out, threads=pool)
     return out
@@ -296,7 +302,9 @@ def _wave_rows(
             out[channel, t] = math.sqrt(mean_square(inside, frame_frames))
 
 
-def _wave(x: F32, sizes: tuple[int, int], count_crossings: bool, threads: RowPool | None) -> F32:
+def _wave(
+    x: F32, sizes: tuple[int, int], count_crossings: bool, threads: RowPool | None, out: F32 | None
+) -> F32:
     frame_frames, hop_frames = sizes
     if x.ndim != 2 or x.dtype != np.float32:
         raise ParameterError(f"sound must be float32 (channels, frames), not {x.dtype} {x.shape}")
@@ -304,14 +312,20 @@ def _wave(x: F32, sizes: tuple[int, int], count_crossings: bool, threads: RowPoo
         raise ParameterError(f"a frame of {frame_frames} is not an even number from 2")
     if hop_frames < 1:
         raise ParameterError(f"a hop of {hop_frames} frames is below 1")
-    out = np.empty((x.shape[0], 1 + x.shape[1] // hop_frames), np.float32)
+    out = result_array(out, (x.shape[0], 1 + x.shape[1] // hop_frames))
     x = np.ascontiguousarray(x)
     pool = threads if out.size * frame_frames >= 8 * SHARE_FROM else None
     run_rows(_wave_rows, out.size, x, frame_frames, hop_frames, count_crossings, out, threads=pool)
     return out
 
 
-def rms(x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None) -> F32:
+def rms(
+    x: F32,
+    frame_frames: int = 2048,
+    hop_frames: int = 512,
+    threads: RowPool | None = None,
+    out: F32 | None = None,
+) -> F32:
     """Root mean square of the frames centred at 0, hop_frames, 2 * hop_frames, ..
 
     Parameters
@@ -321,17 +335,23 @@ def rms(x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPoo
     frame_frames : int, even, >= 2
     hop_frames : int, >= 1
     threads : RowPool or None
+    out : float32 array, shape (channels, 1 + frames // hop_frames), or None
+        Result; None makes one.
 
     Returns
     -------
     float32 array, shape (channels, 1 + frames // hop_frames)
         Full scale is 1.
     """
-    return _wave(x, (frame_frames, hop_frames), False, threads)
+    return _wave(x, (frame_frames, hop_frames), False, threads, out)
 
 
 def zero_crossing_rate(
-    x: F32, frame_frames: int = 2048, hop_frames: int = 512, threads: RowPool | None = None
+    x: F32,
+    frame_frames: int = 2048,
+    hop_frames: int = 512,
+    threads: RowPool | None = None,
+    out: F32 | None = None,
 ) -> F32:
     """Changes of sign a frame of sound, in the stretches that `rms` takes.
 
@@ -341,10 +361,12 @@ def zero_crossing_rate(
         Any length; silence around it.
     frame_frames, hop_frames, threads
         As for `rms`.
+    out : float32 array, shape (channels, 1 + frames // hop_frames), or None
+        Result; None makes one.
 
     Returns
     -------
     float32 array, shape (channels, 1 + frames // hop_frames), 0..1
         What is quieter than -200 dBFS has no sign.
     """
-    return _wave(x, (frame_frames, hop_frames), True, threads)
+    return _wave(x, (frame_frames, hop_frames), True, threads, out)

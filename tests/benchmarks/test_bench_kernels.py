@@ -5,18 +5,23 @@ import numpy as np
 import pytest
 
 from app.cli.bench_kernels_engine import engine_cases
-from app.cli.kernel_case import KernelCase
+from app.cli.bench_kernels_spectral import spectral_cases
+from app.cli.bench_kernels_tonal import tonal_cases
+from app.cli.kernel_case import LENGTHS_S, KernelCase
 from engine.units import energy_ratio_db
 
-CASES = engine_cases(2.0, 1)
+CASES = [
+    *engine_cases(2.0, 1),
+    *(case for case in (*spectral_cases(1), *tonal_cases(1)) if case.seconds == LENGTHS_S[0]),
+]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_every_kernel_of_the_engine_agrees_with_its_reference(case: KernelCase):
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.name}, {case.reference_name}" for case in CASES])
+def test_every_kernel_agrees_with_its_reference(case: KernelCase):
     ours, reference = case.make()
     expected = reference().copy()
     error_db = -energy_ratio_db(np.abs(expected), np.abs(ours() - expected))
-    assert error_db < (-110 if "fft" in case.name else -60)
+    assert error_db <= case.tolerance_db
 
 
 def test_a_missing_reference_is_one_line():

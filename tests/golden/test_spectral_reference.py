@@ -1,5 +1,6 @@
 """Spectral shape, RMS and zero crossings against librosa's."""
 
+from dataclasses import astuple
 from pathlib import Path
 
 import librosa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ParameterError
 from engine.kernels.jit import RowPool
-from engine.kernels.spectral import rms, spectral_flux, spectral_shape, zero_crossing_rate
+from engine.kernels.spectral import N_SHAPE, rms, spectral_flux, spectral_shape, zero_crossing_rate
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RATE_HZ = 22050
@@ -112,9 +113,29 @@ def test_what_is_too_quiet_to_have_a_sign_does_not_cross():
     assert zero_crossing_rate(100 * x).max() > 0.9
 
 
+def test_results_go_into_given_arrays():
+    magnitudes, x = np.abs(_noise((7, 65))), _noise((2, 5000))
+    shape, row, rows = (
+        np.empty((N_SHAPE, 7), np.float32),
+        np.empty(7, np.float32),
+        np.empty((2, 10), np.float32),
+    )
+    found = spectral_shape(magnitudes, RATE_HZ, out=shape)
+    assert np.shares_memory(found.flux, shape)
+    assert np.array_equal(np.array(astuple(found)), astuple(spectral_shape(magnitudes, RATE_HZ)))
+    assert spectral_flux(magnitudes, out=row) is row
+    assert np.array_equal(row, spectral_flux(magnitudes))
+    for measure in (rms, zero_crossing_rate):
+        assert measure(x, out=rows) is rows
+        assert np.array_equal(rows, measure(x))
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
+        (lambda: rms(_noise((1, 5)), out=np.empty((1, 2), np.float32)), r"\(1, 1\), not float32 \(1, 2\)"),
+        (lambda: rms(_noise((1, 5)), out=np.empty((1, 1))), "float64"),
+        (lambda: spectral_flux(_noise((4, 9)), out=np.empty(8, np.float32)[::2]), "contiguous"),
         (lambda: spectral_shape(np.zeros((4, 9)), RATE_HZ), "float64"),
         (lambda: spectral_shape(np.zeros((4, 1), np.float32), RATE_HZ), r"\(4, 1\)"),
         (lambda: spectral_shape(_noise((4, 9)), 0), "0 Hz"),

@@ -1,0 +1,25 @@
+"""What has to be there before tests run in several processes at once."""
+
+import subprocess
+import sys
+
+import pytest
+
+_CALLS = """
+import librosa
+import numpy as np
+for kind in (np.float32, np.float64):
+    x = np.random.default_rng(0).standard_normal(22050).astype(kind)
+    librosa.yin(x, fmin=65.0, fmax=2000.0)
+    librosa.zero_crossings(x)
+"""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Have librosa's compiled functions in its cache.
+
+    Two processes that compile one of them at the same time, for arrays of two types, give both results
+    one file name (numba's `IndexDataCacheFile.save`): every later process that loads it crashes.
+    """
+    subprocess.run([sys.executable, "-c", _CALLS], check=True)
