@@ -128,23 +128,27 @@ def reference_rnnoise(card: ModelCard, noisy: F32) -> F32:
 
 
 def reference_dtln(card: ModelCard, noisy: F32) -> F32:
-    """Blocks of 512 every 128 frames through both graphs, their states handed on, overlapped and added."""
+    """Blocks of 512 every 128 frames through both graphs, their states handed on, overlapped and added.
+
+    As in the authors' loop the first block holds one hop, behind silence.
+    """
     graphs = [
         onnxruntime.InferenceSession(package_file(card, name), providers=["CPUExecutionProvider"])
         for name in ("model_1.onnx", "model_2.onnx")
     ]
     names = [[node.name for node in graph.get_inputs()] for graph in graphs]
     states = [np.zeros(graph.get_inputs()[1].shape, np.float32) for graph in graphs]
-    out = np.zeros(len(noisy), np.float32)
-    for at in range(0, len(noisy) - 511, 128):
-        spectrum = np.fft.rfft(noisy[at : at + 512])
+    heard = np.concatenate([np.zeros(384, np.float32), noisy])
+    out = np.zeros(len(heard), np.float32)
+    for at in range(0, len(heard) - 511, 128):
+        spectrum = np.fft.rfft(heard[at : at + 512])
         magnitude = np.abs(spectrum).astype(np.float32).reshape(1, 1, -1)
         mask, states[0] = graphs[0].run(None, dict(zip(names[0], (magnitude, states[0]), strict=True)))
         block = np.fft.irfft(mask.reshape(-1) * magnitude.reshape(-1) * np.exp(1j * np.angle(spectrum)))
         feed = (block.astype(np.float32).reshape(1, 1, -1), states[1])
         block, states[1] = graphs[1].run(None, dict(zip(names[1], feed, strict=True)))
         out[at : at + 512] += block.reshape(-1)
-    return out
+    return out[384:]
 
 
 def reference_deepfilternet(card: ModelCard, noisy: F32) -> F32:
