@@ -14,6 +14,7 @@ from engine.errors import DeviceError, EncodeError
 from engine.io.device import StreamRequest, find_output, portaudio_opener
 from engine.io.home import default_home
 from engine.services.live_mic import MicChoice
+from engine.services.live_separation import LiveSeparation
 from engine.services.live_session import LiveSession
 from engine.services.recorder import TakeRequest
 from engine.services.take import KINDS
@@ -59,6 +60,10 @@ GONE_TIMEOUT_S = 10.0
     type=click.IntRange(1, 64),
     help="Of --separate: first of two input channels, beside the mic; what the mic hears by default.",
 )
+@click.option(
+    "--source-device",
+    help="Of --separate: an input beside the mic's, such as the monitor of what another program plays.",
+)
 @click.option("--mute", help="Of --separate: stems to leave out, e.g. vocals.")
 @click.option("--solo", help="Of --separate: the only stem to hear.")
 @click.option("--measure-latency", is_flag=True, help="First time a chirp through a loop.")
@@ -79,6 +84,7 @@ def command(
     model: str | None,
     mode: str,
     source: int | None,
+    source_device: str | None,
     mute: str | None,
     solo: str | None,
     measure_latency: bool,
@@ -86,6 +92,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Hear the mic through its effects, or any input in stems, until Ctrl+C."""
+    if model is None and (
+        loose := _first_given(source=source, source_device=source_device, mute=mute, solo=solo)
+    ):
+        raise click.UsageError(f"--{loose} is about stems: give --separate MODEL too")
     preset = None if preset_name is None else _load(preset_name)
     find_output(device)
     request = StreamRequest(device=device, rate_hz=rate_hz, block_frames=block_frames or 0)
@@ -96,10 +106,9 @@ def command(
         if denoise is not None:
             session.mic.set_denoiser(denoise)
         if model is not None:
-            stems = session.separate(default_home(), model, mode, None if source is None else source - 1)
-            for names, change in ((mute, session.memory.set_mute), (solo, session.memory.set_solo)):
-                for name in stem_names(names):
-                    change(stems.row(name), True)
+            first = None if source is None else source - 1
+            stems = session.separate(default_home(), model, mode, first, source_device)
+            _choose_stems(session, stems, mute, solo)
         if measure_latency:
             session.mic.measure_latency()
         if record_path is not None:
@@ -118,6 +127,17 @@ def command(
     )
     for path in result["recording"]:
         say(f"recorded {path}")
+
+
+def _first_given(**options: object) -> str:
+    """Name of the first option that was given, as it is typed; empty without one."""
+    return next((name.replace("_", "-") for name, value in options.items() if value is not None), "")
+
+
+def _choose_stems(session: LiveSession, stems: LiveSeparation, mute: str | None, solo: str | None) -> None:
+    for names, change in ((mute, session.memory.set_mute), (solo, session.memory.set_solo)):
+        for name in stem_names(names):
+            change(stems.row(name), True)
 
 
 def _load(name: str) -> VocalPreset:

@@ -54,6 +54,8 @@ class LiveState:
         From capture to the mixer, as measured; the wanted one until then.
     late_frames : int
         Frames whose stems came too late.
+    realtime_factor : float
+        Seconds that the worker is busy for a second of sound, since its start and as of the last `poll`.
     restarts : int
     """
 
@@ -61,6 +63,7 @@ class LiveState:
     provider: str
     latency_s: float
     late_frames: int
+    realtime_factor: float
     restarts: int
 
 
@@ -119,6 +122,7 @@ class LiveSeparation:
         self._memory = memory
         self._ready = False
         self._provider = ""
+        self._realtime_factor = 0.0
         n = len(card.stems)
         self.delay_frames = live_delay_frames(LIVE_MODES[mode], card.rate_hz, memory.rate_hz)
         self._block = shared_memory.SharedMemory(create=True, size=LiveBlock.n_bytes(n))
@@ -178,6 +182,7 @@ class LiveSeparation:
             provider=self._provider,
             latency_s=measured / self._memory.rate_hz,
             late_frames=int(self._cells[feed.L_LATE]),
+            realtime_factor=self._realtime_factor,
             restarts=self._process.restarts,
         )
 
@@ -206,6 +211,9 @@ class LiveSeparation:
             if event["event"] == "failed":
                 raise ModelError(str(event["message"]))
             self._ready, self._provider = True, str(event["provider"])
+        if self._shared is not None:
+            busy_ns, frames = (int(cell) for cell in self._shared.worked)
+            self._realtime_factor = 1e-9 * busy_ns * self._memory.rate_hz / max(1, frames)
         exit_code = self._process.look()
         if exit_code is not None and self._shared is not None:
             self._ready = False

@@ -83,6 +83,8 @@ class LiveBlock:
         Frame k of the source at the place of frame k; HEAD is the frame after the newest.
     valid : int64 array, shape (1,)
         From which frame on `stems` holds anything.
+    worked : int64 array, shape (2,)
+        Nanoseconds that the worker has been busy since its start, and the frames it took meanwhile.
     events : MessageRing
     """
 
@@ -92,7 +94,8 @@ class LiveBlock:
         b = a + Ring.n_bytes(SOURCE_FRAMES, 2 * n_stems)
         self.source = Ring(SOURCE_FRAMES, 2, buffer=memory[:a], fresh=fresh)
         self.stems = Ring(SOURCE_FRAMES, 2 * n_stems, buffer=memory[a:b], fresh=fresh)
-        self.valid: I64 = memory[b : b + _CELL_BYTES].view(np.int64)
+        cells: I64 = memory[b : b + _CELL_BYTES].view(np.int64)
+        self.valid, self.worked = cells[:1], cells[1:3]
         events = memory[b + _CELL_BYTES : b + _CELL_BYTES + MessageRing.n_bytes(EVENT_BYTES)]
         self.events = MessageRing(EVENT_BYTES, events, fresh)
         if fresh:
@@ -211,6 +214,7 @@ class _Reader:
         self._heard = 0
         self._answered = 0
         self._skip = 0
+        self._block.worked[:] = 0
 
     def join(self) -> None:
         """Begin, or begin again, with the next frame that comes in."""
@@ -231,11 +235,13 @@ class _Reader:
             return True
         if n == 0:
             return False
+        began_ns = time.monotonic_ns()
         wanted = self._stream.process(self._source(self._heard, n))
         self._heard += n
         dropped = min(self._skip, len(wanted))
         self._skip -= dropped
         self._answer(wanted[dropped:])
+        self._block.worked += (time.monotonic_ns() - began_ns, n)
         return True
 
     def _source(self, first: int, n: int) -> F32:

@@ -16,7 +16,8 @@ from engine.io.device import OutputStream, StreamOpener
 from engine.io.home import Home
 from engine.realtime.memory import EngineMemory
 from engine.services.live_mic import LiveMic, MicChoice
-from engine.services.live_separation import LiveSeparation
+from engine.services.live_separation import LiveSeparation, check_live
+from engine.services.live_source import close_source, find_source, open_source
 from engine.services.output import DeviceEvent, Output
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,14 @@ class LiveSession:
         self._supervisor = threading.Thread(target=self._supervise, name="mic", daemon=True)
         self._supervisor.start()
 
-    def separate(self, home: Home, model: str, mode: str, channel: int | None = None) -> LiveSeparation:
+    def separate(
+        self,
+        home: Home,
+        model: str,
+        mode: str,
+        channel: int | None = None,
+        device: int | str | None = None,
+    ) -> LiveSeparation:
         """Make stems of an input from now on, a fixed time later, instead of any before.
 
         Parameters
@@ -78,18 +86,39 @@ class LiveSession:
         model, mode : str
             See `LiveSeparation`.
         channel : int or None
-            First of two input channels of the device, with the mic beside it; None takes what the mic
-            hears, which is then not heard by itself.
+            First of two input channels, from 0, with the mic beside it; None takes what the mic hears, which
+            is then not heard by itself.
+        device : int, str or None
+            Input device whose channels these are, the first two where none is given; None is the one that
+            plays.
 
         Raises
         ------
         ModelError, ParameterError
             As `LiveSeparation`.
+        DeviceError
+            There is no such input, or it refuses, or it is what we play; nothing is separated.
         """
+        is_apart = channel is not None or device is not None
         with self._lock:
             self.stop_separating()
-            self.separation = LiveSeparation(self.memory, home, model, mode, channel=channel)
-            if channel is None:
+            check_live(home, model, mode)
+            try:
+                if is_apart:
+                    source = find_source(self._output, device, channel or 0)
+                    open_source(self.memory, self._output, self.mic, source, channel or 0)
+                self.separation = LiveSeparation(
+                    self.memory,
+                    home,
+                    model,
+                    mode,
+                    channel=channel or 0 if is_apart else None,
+                    apart=self._output.source is not None,
+                )
+            except CharonError:
+                close_source(self._output, self.mic)
+                raise
+            if not is_apart:
                 self.mic.set_mute(True)
             return self.separation
 
@@ -99,6 +128,7 @@ class LiveSession:
             if self.separation is not None:
                 self.separation.close()
                 self.separation = None
+                close_source(self._output, self.mic)
 
     @property
     def stream(self) -> OutputStream | None:
@@ -123,11 +153,15 @@ class LiveSession:
     def _poll_separation(self) -> list[str]:
         if self.separation is None:
             return []
+        source, lost = self._output.source, None
+        if source is not None and self._output.stream is not None:
+            lost = source.watch(time.monotonic())
+        notices = [] if lost is None else [lost]
         try:
-            return self.separation.poll()
+            return notices + self.separation.poll()
         except ModelError as err:
             self.stop_separating()
-            return [str(err)]
+            return [*notices, str(err)]
 
     def close(self) -> None:
         """Fade out and release the device; safe to call twice."""

@@ -6,21 +6,18 @@ take the lanes. The mic is not touched: one's own voice goes over it as it goes 
 playback's lock, but for what says otherwise.
 """
 
-import contextlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from engine.errors import CharonError, DeviceError, ModelError
-from engine.io.device import DuplexOpener, find_input
+from engine.errors import CharonError, ModelError
 from engine.io.home import Home
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
 from engine.realtime.memory import EngineMemory
-from engine.services.capture import Capture
-from engine.services.feedback_risk import refuse_own_sound
 from engine.services.live_mic import LiveMic
 from engine.services.live_separation import LiveSeparation, LiveState, check_live
+from engine.services.live_source import close_source, find_source, open_source
 from engine.services.output import Output
 from engine.services.song_player import SongPlayer
 from engine.services.stem_mixer import StemMixer
@@ -168,7 +165,7 @@ class LiveStems:
         """
         stems = check_live(self._home, choice.model, choice.mode).stems
         self._memory.source.prepare()
-        self._look_at(choice)
+        find_source(self._output, choice.device, choice.channel)
         with self._changing_device():
             self._end()
             self._player.step_aside()
@@ -189,38 +186,10 @@ class LiveStems:
             with self._changing_device():
                 self._end()
 
-    def _look_at(self, choice: LiveChoice) -> tuple[str | None, str, int]:
-        """(device of its own or None, its name, how many channels of the own input are needed).
-
-        Raises DeviceError before anything is touched.
-        """
-        opener = self._output.opener
-        if self._output.stream is None or not isinstance(opener, DuplexOpener):
-            raise DeviceError("there is no sound device with an input: choose one in the settings")
-        output = opener.device()
-        own = choice.device is None and output.inputs > 0
-        source = output if own else find_input(choice.device)
-        if choice.channel >= source.inputs:
-            raise DeviceError(
-                f"{source.name!r} has {source.inputs} input channels, there is no {choice.channel + 1}: "
-                "choose a lower one"
-            )
-        if source.index == output.index:
-            return None, source.name, min(choice.channel + 2, source.inputs)
-        refuse_own_sound(source, output)
-        # By name: the index changes when devices come and go.
-        return f"{source.host_api}: {source.name}", source.name, 0
-
     def _listen(self, choice: LiveChoice) -> None:
-        device, self._source_name, n_inputs = self._look_at(choice)
-        if device is not None:
-            self._output.source = Capture(self._memory, device, choice.channel, is_source=True)
-            self._output.source.open()
-            return
-        self._mic.also_inputs = n_inputs
-        stream, opener = self._output.stream, self._output.opener
-        if stream is not None and stream.input_channels < n_inputs and isinstance(opener, DuplexOpener):
-            self._output.change(opener.with_input(n_inputs))
+        source = find_source(self._output, choice.device, choice.channel)
+        self._source_name = source.name
+        open_source(self._memory, self._output, self._mic, source, choice.channel)
 
     def _separate(self, choice: LiveChoice) -> None:
         self._rate_hz = self._memory.rate_hz
@@ -239,15 +208,7 @@ class LiveStems:
         self.choice, self._source_name = None, ""
         if separation is not None:
             separation.close()
-        source, self._output.source = self._output.source, None
-        if source is not None:
-            source.close()
-        had_inputs, self._mic.also_inputs = self._mic.also_inputs, 0
-        opener = self._output.opener
-        if had_inputs and self._mic.choice is None and isinstance(opener, DuplexOpener):
-            # A device that stays in duplex would keep the system's "microphone in use" lit.
-            with contextlib.suppress(DeviceError):
-                self._output.change(opener.with_input(0))
+        close_source(self._output, self._mic)
         self.mixer.leave_rows()
         self._player.come_back()
 

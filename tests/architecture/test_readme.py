@@ -52,7 +52,7 @@ def test_files_that_are_named_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=["files", "segments"])
+@pytest.mark.parametrize("code", PYTHON, ids=["files", "segments", "voice"])
 def test_python_examples_run(code: str, tmp_path: Path):
     # As typed in the checkout, but with stems and results where they leave nothing behind.
     (tmp_path / "resources").symlink_to(ROOT / "resources")
@@ -64,6 +64,8 @@ def test_python_examples_run(code: str, tmp_path: Path):
     if "save_all" in code:
         assert len(list((tmp_path / "stems").rglob("*.wav"))) == 2
         assert re.search(r"(?m)^vocals .* dBFS  ", done.stdout)
+    elif "process_vocal" in code:
+        assert re.fullmatch(r"[1-9]\d*\.\d s\n", done.stdout)
     else:
         counted = [tuple(map(int, line.split(" of "))) for line in done.stdout.splitlines()]
         assert counted[-1][0] == counted[-1][1] == len(counted)

@@ -1,13 +1,14 @@
 """Denoisers on read speech: live beside the model alone, and beside each model's own reference.
 
-    python -m tests.benchmarks.denoise_scores [--seconds 15] [--json]
+    python -m tests.benchmarks.denoise_scores [--seconds 15] [--model dtln] [--json]
 
 Pink noise, and the babble of eight voices that espeak-ng reads (Debian package espeak-ng), both 5 dB below
 the voice. For each model and noise three runs: its *reference* (RNNoise through the functions of the
 pyrnnoise package, on 16-bit numbers; DTLN's two graphs as plain onnxruntime sessions in the loop that the
 paper describes; DeepFilterNet's C interface over the whole recording, loaded by its package), the same
 model *alone* as Charon loads it, and *live*: in the worker process beside the callback, at the pace of a
-device of 48 kHz.
+device of 48 kHz. Where the model has another rate, all three hear what the engine's resampler makes of it:
+in babble, DTLN's own figure changes by half a dB when its hops begin a few frames later.
 
 Every figure is the scale-invariant signal-to-distortion ratio against the clean voice at the model's rate,
 less that of the noisy voice. Prints a table, or one JSON object.
@@ -41,6 +42,7 @@ from engine.inference.package_clients import fetch_pypi
 from engine.io.decode import read_song
 from engine.io.home import default_home
 from engine.realtime.limiter import LOOKAHEAD_FRAMES
+from engine.stream.resampler import Resampler
 from engine.units import F32, F64
 from tests.inference.test_denoise import SPEECH, pink, run, si_sdr_db
 from tests.realtime.test_denoising import Live
@@ -128,23 +130,27 @@ def reference_rnnoise(card: ModelCard, noisy: F32) -> F32:
 
 
 def reference_dtln(card: ModelCard, noisy: F32) -> F32:
-    """Blocks of 512 every 128 frames through both graphs, their states handed on, overlapped and added."""
+    """Blocks of 512 every 128 frames through both graphs, their states handed on, overlapped and added.
+
+    As in the authors' loop the first block holds one hop, behind silence.
+    """
     graphs = [
         onnxruntime.InferenceSession(package_file(card, name), providers=["CPUExecutionProvider"])
         for name in ("model_1.onnx", "model_2.onnx")
     ]
     names = [[node.name for node in graph.get_inputs()] for graph in graphs]
     states = [np.zeros(graph.get_inputs()[1].shape, np.float32) for graph in graphs]
-    out = np.zeros(len(noisy), np.float32)
-    for at in range(0, len(noisy) - 511, 128):
-        spectrum = np.fft.rfft(noisy[at : at + 512])
+    heard = np.concatenate([np.zeros(384, np.float32), noisy])
+    out = np.zeros(len(heard), np.float32)
+    for at in range(0, len(heard) - 511, 128):
+        spectrum = np.fft.rfft(heard[at : at + 512])
         magnitude = np.abs(spectrum).astype(np.float32).reshape(1, 1, -1)
         mask, states[0] = graphs[0].run(None, dict(zip(names[0], (magnitude, states[0]), strict=True)))
         block = np.fft.irfft(mask.reshape(-1) * magnitude.reshape(-1) * np.exp(1j * np.angle(spectrum)))
         feed = (block.astype(np.float32).reshape(1, 1, -1), states[1])
         block, states[1] = graphs[1].run(None, dict(zip(names[1], feed, strict=True)))
         out[at : at + 512] += block.reshape(-1)
-    return out
+    return out[384:]
 
 
 def reference_deepfilternet(card: ModelCard, noisy: F32) -> F32:
@@ -204,10 +210,19 @@ def at_rate(x: F32, rate_hz: int) -> F32:
     return x if rate_hz == DEVICE_HZ else resample_poly(x, rate_hz, DEVICE_HZ).astype(np.float32)
 
 
+def as_heard(x: F32, rate_hz: int) -> F32:
+    """From the device's rate to a model's, as in the worker."""
+    return (
+        x
+        if rate_hz == DEVICE_HZ
+        else Resampler(1, DEVICE_HZ, rate_hz, "fast").process(x[np.newaxis])[0].copy()
+    )
+
+
 def score(store: ModelStore, model: str, noise: str, noisy: F32, clean: F32) -> dict[str, Any]:
     """One row of the table."""
     card = store.card(model)
-    voice, mixture = at_rate(clean, card.rate_hz), at_rate(noisy, card.rate_hz)
+    voice, mixture = at_rate(clean, card.rate_hz), as_heard(noisy, card.rate_hz)
     before_db = aligned_score_db(voice, mixture)
     denoiser = load_denoiser(card, store.files(model, "denoise"))
     alone = run(denoiser, mixture)
@@ -235,6 +250,7 @@ def main() -> None:
     """Every model on every noise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--model", action="append", choices=MODELS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     home = default_home()
@@ -243,7 +259,7 @@ def main() -> None:
     voice = resample_poly(voice.mean(axis=0), DEVICE_HZ, own_hz)[: round(arguments.seconds * DEVICE_HZ)]
     noises = {"pink": pink(len(voice)), "babble": babble(len(voice), DEVICE_HZ)}
     rows: list[dict[str, Any]] = []
-    for model in MODELS:
+    for model in arguments.model or MODELS:
         store.get(model)
         rows += [score(store, model, name, *mix(voice, noise)) for name, noise in noises.items()]
     if arguments.json:

@@ -64,10 +64,11 @@ def wait_for(what: str, found: Callable[[], bool], process: subprocess.Popen[str
 
 def ports() -> list[str]:
     """Names of all ports of the server."""
-    return _jack("jack_lsp").split()
+    return run_jack("jack_lsp").split()
 
 
-def _jack(*command: str) -> str:
+def run_jack(*command: str) -> str:
+    """What one of JACK's own commands prints."""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
@@ -86,7 +87,7 @@ def start_live(mode: str, seconds: float, solo: str | None) -> subprocess.Popen[
     # The network is being loaded.
     time.sleep(3.0)
     for k in range(2):
-        _jack("jack_disconnect", f"system:capture_{k + 1}", f"{LIVE}:in_{k}")
+        run_jack("jack_disconnect", f"system:capture_{k + 1}", f"{LIVE}:in_{k}")
     return live
 
 
@@ -94,7 +95,7 @@ def connect(player: subprocess.Popen[str]) -> None:
     """Let the live command hear a player, once it is there."""
     wait_for("the output of the player", lambda: len(outputs_beside()) >= 2, player)
     for k, port in enumerate(outputs_beside()[:2]):
-        _jack("jack_connect", port, f"{LIVE}:in_{k}")
+        run_jack("jack_connect", port, f"{LIVE}:in_{k}")
 
 
 def result_of(live: subprocess.Popen[str]) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def take(mode: str, stem: str, truth: dict[str, F32], folder: Path) -> dict[str,
     connect(player)
     heard = [*outputs_beside()[:2], f"{LIVE}:out_0", f"{LIVE}:out_1"]
     recorder_s = str(round(length_s) + 4)
-    _jack("jack_rec", "-f", str(recording), "-d", recorder_s, "-b", "32", *heard)
+    run_jack("jack_rec", "-f", str(recording), "-d", recorder_s, "-b", "32", *heard)
     player.wait()
     counted = result_of(live)
     y = soundfile.read(recording, dtype="float32", always_2d=True)[0].T

@@ -5,12 +5,13 @@
 Two runs: idle, and while another thread sorts (the GIL held inside C). With --priority the server runs in
 real-time mode. Prints one JSON object: for each run callbacks, xruns, starved and lost frames and the time
 inside the callback; the round trip measured by chirps and the one that the driver reports; what the chain
-declares and what it adds.
+declares and what it adds, with all effects and without those that look ahead.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,11 @@ def chain_lag_frames(live: LiveSession) -> float:
     return float("nan") if dry is None or wet is None else wet - dry
 
 
+def chain_of(names: Iterable[str]) -> list[EffectSetting]:
+    """These effects, each heard in full; what only adds to a voice beside it."""
+    return [EffectSetting(name, wet=0.3 if KINDS[name].default_wet < 1.0 else 1.0) for name in names]
+
+
 def run(seconds: dict[str, float], period_frames: int, has_priority: bool) -> dict[str, Any]:
     """Everything, on one server; `seconds` is how long each load is watched."""
     with jack_server("charon-bench", RATE_HZ, period_frames, has_priority):
@@ -76,18 +82,21 @@ def run(seconds: dict[str, float], period_frames: int, has_priority: bool) -> di
             live.mic.set_mute(True)
             measured = live.mic.measure_latency()
             reported_frames = live.mic.latency().round_trip_s * RATE_HZ
-            settings = [
-                EffectSetting(name, wet=0.3 if kind.default_wet < 1.0 else 1.0)
-                for name, kind in KINDS.items()
-            ]
-            plan = live.mic.set_chain(settings)
+            plan = live.mic.set_chain(chain_of(KINDS))
+            added_frames = chain_lag_frames(live)
+            at_once = [name for name, kind in KINDS.items() if kind.latency_frames(RATE_HZ) == 0]
+            declared_at_once = live.mic.set_chain(chain_of(at_once)).latency_frames
+            added_at_once = chain_lag_frames(live)
+            live.mic.set_chain(chain_of(KINDS))
             result: dict[str, Any] = {
                 "period_frames": period_frames,
                 "effects": list(KINDS),
                 "measured_frames": measured.frames,
                 "reported_frames": reported_frames,
                 "chain_declared_frames": plan.latency_frames,
-                "chain_added_frames": chain_lag_frames(live),
+                "chain_added_frames": added_frames,
+                "without_look_ahead_declared_frames": declared_at_once,
+                "without_look_ahead_added_frames": added_at_once,
                 "seconds": seconds,
                 "has_priority": has_priority,
             }

@@ -45,9 +45,8 @@ def found_db(rig, freq_hz, seconds=4):
     return 20 * np.log10(np.abs(np.fft.rfft(y[0]))[at]), at * rig.rate_hz / n
 
 
-@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 88_200, 96_000])
-@pytest.mark.parametrize("seed", range(3))
-def test_the_equaliser_has_the_magnitude_of_scipy(rate_hz, seed):
+def equaliser_error_db(rate_hz, seed):
+    """How far six bands set at random are from scipy's magnitude at most, 20 Hz to 20 kHz."""
     rng = np.random.default_rng(seed)
     values, expected = {}, np.zeros(60)
     freq_hz = np.geomspace(20, 20_000, 60)
@@ -67,7 +66,22 @@ def test_the_equaliser_has_the_magnitude_of_scipy(rate_hz, seed):
     found, at_hz = found_db(rig, freq_hz)
     for b, a in sections:
         expected += 20 * np.log10(np.abs(scipy.signal.freqz(b, a, at_hz, fs=rate_hz)[1]))
-    assert np.max(np.abs(found - expected + 7.5)) < TOLERANCE_DB
+    return np.max(np.abs(found - expected + 7.5))
+
+
+def high_pass_error_db(rate_hz, slope, corner_hz):
+    """How far the high-pass is from scipy's Butterworth at most, where that can be heard."""
+    rig = EffectRig(high_pass.KIND, rate_hz, freq_hz=corner_hz, slope=slope)
+    found, at_hz = found_db(rig, np.geomspace(10, 20_000, 40))
+    sos = scipy.signal.butter(2 + 2 * slope, corner_hz, "highpass", fs=rate_hz, output="sos")
+    expected = 20 * np.log10(np.abs(scipy.signal.sosfreqz(sos, at_hz, fs=rate_hz)[1]))
+    return np.max(np.abs(found - expected)[expected > -80])
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 88_200, 96_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_equaliser_has_the_magnitude_of_scipy(rate_hz, seed):
+    assert equaliser_error_db(rate_hz, seed) < TOLERANCE_DB
 
 
 def test_a_flat_equaliser_changes_no_bit():
@@ -76,15 +90,10 @@ def test_a_flat_equaliser_changes_no_bit():
 
 
 @pytest.mark.parametrize("rate_hz", [44_100, 96_000])
-@pytest.mark.parametrize(("slope", "order"), [(0, 2), (1, 4)])
+@pytest.mark.parametrize("slope", [0, 1])
 @pytest.mark.parametrize("corner_hz", [20, 80, 1000])
-def test_the_high_pass_is_scipys_butterworth(rate_hz, slope, order, corner_hz):
-    rig = EffectRig(high_pass.KIND, rate_hz, freq_hz=corner_hz, slope=slope)
-    found, at_hz = found_db(rig, np.geomspace(10, 20_000, 40))
-    sos = scipy.signal.butter(order, corner_hz, "highpass", fs=rate_hz, output="sos")
-    expected = 20 * np.log10(np.abs(scipy.signal.sosfreqz(sos, at_hz, fs=rate_hz)[1]))
-    audible = expected > -80
-    assert np.max(np.abs(found - expected)[audible]) < TOLERANCE_DB
+def test_the_high_pass_is_scipys_butterworth(rate_hz, slope, corner_hz):
+    assert high_pass_error_db(rate_hz, slope, corner_hz) < TOLERANCE_DB
 
 
 @pytest.mark.parametrize(

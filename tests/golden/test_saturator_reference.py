@@ -37,15 +37,20 @@ def test_overtones_have_the_level_of_the_curve(drive_db, bias):
     np.testing.assert_allclose(20 * np.log10(found[heard] / expected[heard]), 0.0, atol=0.05)
 
 
-@pytest.mark.parametrize("rate_hz", RATES_HZ)
-@pytest.mark.parametrize("bias", [0.0, 0.6])
-def test_aliases_of_a_5_khz_tone_at_12_db_of_drive_stay_below_70_db(rate_hz, bias):
+def highest_alias_db(rate_hz, bias):
+    """Of a 5 kHz tone at 12 dB of drive: the loudest that is no overtone, against the tone."""
     found = spectrum_of(5000, rate_hz, drive_db=12.0, bias=bias)
     tone = found[5000]
     for k in range(5000, found.size, 5000):
         found[k - 5 : k + 6] = 0.0
     found[:8] = 0.0
-    assert 20 * np.log10(found.max() / tone) < -70.0
+    return 20 * np.log10(found.max() / tone)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("bias", [0.0, 0.6])
+def test_aliases_of_a_5_khz_tone_at_12_db_of_drive_stay_below_70_db(rate_hz, bias):
+    assert highest_alias_db(rate_hz, bias) < -70.0
 
 
 def test_without_oversampling_the_same_measure_finds_aliases():

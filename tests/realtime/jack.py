@@ -45,6 +45,18 @@ def jack_server(
                 os.environ[key] = value
 
 
+@contextmanager
+def metronome() -> Generator[None]:
+    """Another JACK client, which is another device to PortAudio: clicks half a second apart."""
+    client = subprocess.Popen(["jack_metro", "-b", "120", "-n", "metro"], stdout=subprocess.DEVNULL)
+    time.sleep(1.0)
+    try:
+        yield
+    finally:
+        client.terminate()
+        client.wait()
+
+
 def _wait_until_up(name: str) -> None:
     deadline_s = time.monotonic() + 10.0
     while time.monotonic() < deadline_s:

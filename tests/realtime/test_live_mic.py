@@ -28,7 +28,7 @@ from engine.services.live_mic import MicChoice
 from engine.services.live_session import LiveSession
 from engine.services.recorder import TakeRequest
 from engine.services.take import read_take
-from tests.realtime.jack import connect_loop, jack_server
+from tests.realtime.jack import connect_loop, jack_server, metronome
 
 CHARON = [sys.executable, "-m", "app"]
 
@@ -158,18 +158,6 @@ SETTLE_S = 5.0
 """The bridge finds the clocks' ratio within this time; until then it runs some hundred ppm off."""
 
 
-@contextmanager
-def metronome() -> Generator[None]:
-    """Another JACK client, which is another device to PortAudio: clicks half a second apart."""
-    client = subprocess.Popen(["jack_metro", "-b", "120", "-n", "metro"], stdout=subprocess.DEVNULL)
-    time.sleep(1.0)
-    try:
-        yield
-    finally:
-        client.terminate()
-        client.wait()
-
-
 def test_a_mic_on_another_device_is_bridged(tmp_path: Path) -> None:
     with jack_server(f"charon-{os.getpid()}"), metronome():
         rescan_devices()
@@ -228,6 +216,8 @@ def test_live_refuses_nonsense_in_one_line(tmp_path: Path) -> None:
         (["--preset", "Kazoo choir"], "there is no preset"),
         (["--input", "Kazoo"], "'Kazoo' is not an input here"),
         (["--device", "Kazoo"], "'Kazoo' is not an output here"),
+        (["--separate", "spleeter-2stems", "--source-device", "Kazoo"], "'Kazoo' is not an input here"),
+        (["--separate", "spleeter-2stems", "--source", "64"], "there is no 64: choose a lower one"),
     ):
         done = subprocess.run([*CHARON, "live", *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 1

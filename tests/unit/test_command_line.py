@@ -61,6 +61,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path):
         (("xyzzy",), "there are window, separate, play"),
         (("separate",), "(see `charon separate --help`)"),
         (("devices", "--fast"), "(see `charon devices --help`)"),
+        (("live", "--mute", "vocals"), "--mute is about stems: give --separate MODEL too"),
     ],
 )
 def test_wrong_usage_is_2_and_one_line(tmp_path: Path, arguments: tuple[str, ...], words: str):
