@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
-from app.controls.toggle import Toggle
+from app.controls.toggle import WordToggle
 from app.live_tick import LiveTick
 from app.theme import icon, tokens
 from engine.io.device import DeviceInfo
@@ -51,12 +51,14 @@ class LiveBar(QWidget):
         self._choice = LiveChoice()
         self._devices: tuple[DeviceInfo, ...] = ()
         self._models: dict[str, str] = {}
-        self._is_on, self._ready_words, self._compact = False, "", False
+        self._is_on, self._ready_words, self._compact, self._has_keys = False, "", False, False
         self.power = QPushButton(icon("live"), self.tr("Listen"), self)
         self.input = QPushButton(self)
         self.channel = QPushButton(self)
         self.model = QPushButton(self)
-        self.modes = {name: _ModeToggle(words, self) for name, words in self._mode_words().items()}
+        self.modes = {
+            name: WordToggle(words, tokens().accent, self) for name, words in self._mode_words().items()
+        }
         self.words = QLabel(self)
         self.close_button = QToolButton(self)
         self.words.setProperty("class", "small")
@@ -140,6 +142,7 @@ class LiveBar(QWidget):
         # The button shows what is, not what is wished: opening a device takes a moment, or fails.
         wanted = self.power.isChecked()
         self.power.setChecked(not wanted)
+        self._has_keys = self.power.hasFocus()
         self.power.setEnabled(False)
         self.switch_wanted.emit(wanted)
 
@@ -218,6 +221,10 @@ class LiveBar(QWidget):
     def set_ready(self, ready: bool) -> None:
         """Whether there is an engine that answers."""
         self.power.setEnabled(ready)
+        if ready and self._has_keys:
+            # A button that is disabled hands the keys on: back to where the hand was.
+            self._has_keys = False
+            self.power.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_tick(self, tick: LiveTick) -> None:
         """Say how it is."""
@@ -266,14 +273,6 @@ class LiveBar(QWidget):
         if compact != self._compact:
             self._compact = compact
             self.show_choice(self._choice)
-
-
-class _ModeToggle(Toggle):
-    """A toggle with a word on it."""
-
-    def __init__(self, words: str, parent: QWidget) -> None:
-        super().__init__(words, tokens().accent, parent)
-        self.setFixedSize(self.fontMetrics().horizontalAdvance(words) + 20, 24)
 
 
 def _pair(first: int) -> str:
