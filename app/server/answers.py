@@ -24,7 +24,7 @@ class StartRequest(_Taken):
         min_length=1,
         max_length=MAX_DATA,
         description="Folders of music, or files, of the machine that the server runs on; absolute paths.",
-        examples=[["/home/me/Music"]],
+        examples=[["/music/albums"]],
     )
     epochs: int = Field(40, ge=1, le=MAX_EPOCHS, description="Passes over the music.")
     max_files: int | None = Field(None, ge=1, le=1_000_000, description="No more songs than these.")

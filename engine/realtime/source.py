@@ -55,7 +55,7 @@ def run_source(table: I64, device: F32, device_at: int, n: int, out: F32) -> Non
         0: the whole block at once.
     n : int
         Frames of the block.
-    out : float32 array
+    out : float32 array, any shape
         Not touched.
     """
     if load_acquire(i64_at(table[T_CONTROL], N_CONTROL), C_SOURCE_ON) == SOURCE_BRIDGE:

@@ -342,7 +342,13 @@ def between(times_s: F64, rows: F64, now_s: float) -> F64:
 
 
 def frame_of(row: F64, time_s: float) -> VisualFrame:
-    """A row, float64 (N_ROW,), and its song time as the renderer's values, in their ranges."""
+    """A row and its song time as the renderer's values, in their ranges.
+
+    Parameters
+    ----------
+    row : float64 array, shape (N_ROW,)
+    time_s : float
+    """
 
     def unit(value: float) -> float:
         return min(max(float(value), 0.0), 1.0)
