@@ -20,7 +20,8 @@ from engine.services.live_stems import LiveChoice, LiveLatency
 HEIGHT_PX = 48
 MOST_CHANNELS = 32
 _NAME_CHARS, _FEW_CHARS = 30, 14
-_COMPACT_PX = 820
+LEAST_WIDTH_PX, _COMPACT_PX = 640, 820
+"""Below the second, what the rest explains is left out; the smallest window leaves 700."""
 
 
 class LiveBar(QWidget):
@@ -135,6 +136,8 @@ class LiveBar(QWidget):
         row.addWidget(self.words, 1)
         row.addWidget(self.close_button)
         self.setFixedHeight(HEIGHT_PX)
+        # Less than all the words need: in a small window they go.
+        self.setMinimumWidth(LEAST_WIDTH_PX)
 
     # --- what is asked -----------------------------------------------------------------------------
 
