@@ -45,7 +45,9 @@ class DropoutWatch:
         self._starving = False
         self._reason, self._until_s = "", 0.0
 
-    def look(self, counters: "Counters", rate_hz: int, now_s: float, *, audible: bool) -> str:
+    def look(
+        self, counters: "Counters", rate_hz: int, now_s: float, *, audible: bool, live: bool = False
+    ) -> str:
         """Take the newest counters in.
 
         Parameters
@@ -56,7 +58,9 @@ class DropoutWatch:
         now_s : float
             Any clock that does not jump.
         audible : bool
-            Whether a song plays: a late block of silence is none the user would hear.
+            Whether something plays: a late block of silence is none the user would hear.
+        live : bool
+            Whether that is a live input, which no disk is to blame for.
 
         Returns
         -------
@@ -76,10 +80,12 @@ class DropoutWatch:
         if starved > 0:
             # A gap that spans several ticks is one dropout.
             self.count += not self._starving
-            self._say(
-                _tr("Disk too slow: {ms:.0f} ms were silent").format(ms=1000.0 * starved / max(1, rate_hz)),
-                now_s,
+            words = (
+                _tr("Too busy: {ms:.0f} ms of the input came too late and were silent")
+                if live
+                else _tr("Disk too slow: {ms:.0f} ms were silent")
             )
+            self._say(words.format(ms=1000.0 * starved / max(1, rate_hz)), now_s)
         self._starving = starved > 0
         return self._reason if now_s < self._until_s else ""
 

@@ -6,8 +6,8 @@ that moving a fader afterwards does not reach into a file that is being written.
 
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,11 +15,13 @@ from app.jobs import Task
 from app.mixer_state import MASTER, MixerState, Strip
 from engine.errors import EncodeError, ParameterError
 from engine.inference.model_store import ModelStore
-from engine.io.encode import Bits, Container, OutputFormat, check_output, check_rate
+from engine.io.encode import Bits, Container, OutputFormat, check_output, check_rate, free_name
 from engine.io.home import Home, default_home
 from engine.io.song_store import SongStore
 from engine.services.export import export_stems
 from engine.services.mixdown import LaneSetting, Mix, export_mix
+from engine.services.take_export import export_take
+from engine.services.take_lane import TakeLane
 
 What = Literal["stems", "mix"]
 
@@ -44,6 +46,8 @@ class ExportSource:
         None until it is decoded.
     mixer : MixerState
         Looked at when the export starts.
+    takes : mapping of str to TakeLane
+        What was sung to it and is in the mixer, by the mixer's names.
     home : Home or None
         Where the model's card lies; None is the user's own.
     """
@@ -56,6 +60,7 @@ class ExportSource:
     rate_hz: int
     duration_s: float | None
     mixer: MixerState
+    takes: Mapping[str, TakeLane] = field(default_factory=lambda: {})
     home: Home | None = None
 
     @property
@@ -74,6 +79,8 @@ class ExportOrder:
     what : "stems" or "mix"
     stems : tuple of str
         Which ones, when stems are written.
+    takes : tuple of (str, TakeLane)
+        Titles of the takes that are written beside them, with their lanes.
     fmt : OutputFormat
     folder : Path
     mix : Mix
@@ -86,11 +93,12 @@ class ExportOrder:
     fmt: OutputFormat
     folder: Path
     mix: Mix = field(default_factory=Mix)
+    takes: tuple[tuple[str, TakeLane], ...] = ()
 
     @property
     def n_files(self) -> int:
         """Files to be written."""
-        return len(self.stems) if self.what == "stems" else 1
+        return len(self.stems) + len(self.takes) if self.what == "stems" else 1
 
     def needed_bytes(self, duration_s: float) -> int:
         """What they take on the disk, about."""
@@ -130,14 +138,15 @@ def make_format(container: str, bits: str) -> OutputFormat:
     return OutputFormat(cast("Container", container), cast("Bits", bits))
 
 
-def take_mix(mixer: MixerState) -> Mix:
-    """What the mixer stands at now."""
+def take_mix(mixer: MixerState, takes: Mapping[str, TakeLane]) -> Mix:
+    """What the mixer stands at now, with those of these takes that are in it."""
 
     def setting(strip: Strip) -> LaneSetting:
         return LaneSetting(strip.engine_gain_db, strip.pan, strip.mute, strip.solo)
 
     stems = {name: setting(mixer.strip(name)) for name in mixer.stems}
-    return Mix(stems, setting(mixer.strip(MASTER)))
+    sung = tuple((takes[name], setting(mixer.strip(name))) for name in mixer.takes if name in takes)
+    return Mix(stems, setting(mixer.strip(MASTER)), sung)
 
 
 def look_at_room(folder: Path, _task: Task) -> Room:
@@ -193,26 +202,44 @@ def run_export(order: ExportOrder, task: Task) -> Exported:
                     store,
                     order.folder,
                     order.fmt,
-                    Mix(mix, order.mix.master),
+                    replace(order.mix, stems=mix),
                     song_path=source.song,
                     name=f"{source.name} (mix)",
                     progress=progress,
                 )
                 return Exported((written.file,), tuple(written.warnings))
-            home = source.home or default_home()
-            card = ModelStore(home.models, home.cards).card(source.model)
-            export = export_stems(
-                store,
-                order.folder,
-                order.fmt,
-                song_path=source.song,
-                song_name=source.name,
-                residual_stem=card.residual_stem,
-                stems=order.stems,
-                progress=progress,
-            )
-            return Exported(tuple(export.files.values()), tuple(map(in_window, export.warnings)))
+            return _write_lanes(order, store, progress)
     except EncodeError as err:
         raise EncodeError(in_window(str(err))) from err
     except ParameterError as err:
         raise EncodeError(f"{source.name} cannot be exported: {err}") from err
+
+
+def _write_lanes(order: ExportOrder, store: SongStore, progress: Callable[[float], None]) -> Exported:
+    """A file for each stem, and beside them one for each take, as long as the song."""
+    source = order.source
+    files: list[Path] = []
+    warnings: tuple[str, ...] = ()
+    if order.stems:
+        home = source.home or default_home()
+        card = ModelStore(home.models, home.cards).card(source.model)
+        part = len(order.stems) / order.n_files
+        export = export_stems(
+            store,
+            order.folder,
+            order.fmt,
+            song_path=source.song,
+            song_name=source.name,
+            residual_stem=card.residual_stem,
+            stems=order.stems,
+            progress=lambda done: progress(part * done),
+        )
+        files, warnings = list(export.files.values()), tuple(map(in_window, export.warnings))
+    folder = files[0].parent if files else order.folder
+    for title, take in order.takes:
+        name = free_name(folder, title if files else f"{source.name} ({title})", (order.fmt.suffix,))
+        out = folder / f"{name}{order.fmt.suffix}"
+        export_take(take.log, out, store.total_frames or 0, take.kind, order.fmt)
+        files.append(out)
+        progress(len(files) / order.n_files)
+    return Exported(tuple(files), warnings)

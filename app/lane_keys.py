@@ -56,7 +56,7 @@ class LaneKeys(QObject):
         actions["solo_only"].triggered.connect(lambda: self._solo(self._chosen, exclusive=True))
         actions["loop"].triggered.connect(self._toggle_loop)
         actions["clear_loop"].triggered.connect(lambda: edits.set_loop(None, False))
-        actions["reset_mixer"].triggered.connect(edits.reset_mixer)
+        actions["reset_mixer"].triggered.connect(lambda: self._edits.reset_mixer())
         self._mixer.stems_changed.connect(self._show_lanes)
         self._loop.changed.connect(self._show_loop)
         app = QApplication.instance()
@@ -68,6 +68,23 @@ class LaneKeys(QObject):
     def follow(self, lanes: QWidget) -> None:
         """Take the lanes in: the one that has the keys is the chosen one."""
         self._lanes = lanes
+
+    def turn_to(self, mixer: MixerState, edits: Edits, lanes: QWidget) -> None:
+        """Act on other lanes from now on.
+
+        Parameters
+        ----------
+        mixer : MixerState
+            Theirs.
+        edits : Edits
+        lanes : QWidget
+            Where their heads are.
+        """
+        if mixer is not self._mixer:
+            self._mixer.stems_changed.disconnect(self._show_lanes)
+            mixer.stems_changed.connect(self._show_lanes)
+        self._mixer, self._edits, self._lanes = mixer, edits, lanes
+        self._show_lanes()
 
     def _heads(self) -> dict[str, "LaneHead"]:
         if self._lanes is None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
 
 from app.edits import Edits
 from app.jobs import Task
@@ -37,6 +38,8 @@ class LiveDesk(QObject):
     desktop : Desktop
     home : Home
         Where models lie.
+    song_lanes : QWidget
+        The lanes that are put aside.
 
     Attributes
     ----------
@@ -48,10 +51,11 @@ class LiveDesk(QObject):
     lanes : LiveLanes
     """
 
-    def __init__(self, desktop: "Desktop", home: Home) -> None:
+    def __init__(self, desktop: "Desktop", home: Home, song_lanes: QWidget) -> None:
         super().__init__(desktop)
         self._desktop = desktop
         self._home = home
+        self._song_lanes = song_lanes
         self._window = desktop.window
         self.mixer = MixerState(self)
         self.edits = Edits(self.mixer, desktop.loop, desktop.edits.stack)
@@ -137,8 +141,10 @@ class LiveDesk(QObject):
         if on:
             self._window.actions_["live"].setChecked(True)
             self._window.show_live()
+            desktop.lane_keys.turn_to(self.mixer, self.edits, self.lanes)
         else:
             self._window.show_lanes(desktop.bridge.song is not None)
+            desktop.lane_keys.turn_to(desktop.mixer, desktop.edits, self._song_lanes)
 
 
 def _live_models(home: Home, _task: Task) -> dict[str, str]:

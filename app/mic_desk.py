@@ -17,11 +17,13 @@ from app.mic_edits import MicEdits
 from app.mic_engine import MicEngine, TakeNews
 from app.mic_presets import NEW_CHAIN, MicPresets
 from app.mic_state import SIDES, MicInput, MicState, Side
+from app.mic_tempo import MicTempo
 from app.mic_tick import MicTick
 from app.mic_words import duration_words
 from app.panels.mic import MicPanel
 from app.panels.question import Question
 from app.paths import built_in_presets, mic_chain_file, takes_folder, user_presets
+from app.take_desk import TakeDesk
 from app.tick import Tick
 from engine.errors import ParameterError
 from engine.inference.model_store import ModelStore
@@ -32,6 +34,7 @@ from engine.services.vocal_preset import PresetShelf, VocalPreset, load_preset, 
 
 if TYPE_CHECKING:
     from app.desktop import Desktop
+    from engine.services.analysis import Analysis
 
 LEAST_PX, OPEN_PX = 260, 440
 """A panel that is lower than the first when it is first seen is opened as high as the second."""
@@ -45,11 +48,14 @@ class MicDesk(QObject):
     desktop : Desktop
     home : Home
         Where models lie.
+    takes : TakeDesk
+        Where what was sung to a song becomes a lane of it.
 
     Attributes
     ----------
     state : MicState
     edits : MicEdits
+    tempo : MicTempo
     engine : MicEngine
     presets : MicPresets
     denoisers : MicDenoisers
@@ -57,12 +63,14 @@ class MicDesk(QObject):
         None until somebody looks at it.
     """
 
-    def __init__(self, desktop: "Desktop", home: Home) -> None:
+    def __init__(self, desktop: "Desktop", home: Home, takes: TakeDesk) -> None:
         super().__init__(desktop)
         self._desktop = desktop
+        self._takes = takes
         self._window = desktop.window
         self.state = MicState(self)
         self.edits = MicEdits(self.state, desktop.edits)
+        self.tempo = MicTempo(self.state, self)
         self.engine = MicEngine(self.state, desktop.bridge, desktop.pool, self)
         self._shelf = PresetShelf(built_in_presets(), user_presets())
         self.presets = MicPresets(self._shelf, desktop.pool, self)
@@ -81,6 +89,8 @@ class MicDesk(QObject):
         mic = self._desktop.settings.current.mic
         self.state.set_input(MicInput(mic.device, mic.channel))
         self.state.set_gain_db(mic.gain_db)
+        self.state.set_pan(mic.pan)
+        self.state.set_song_tempo(mic.song_tempo)
 
     def _seen(self, visible: bool) -> None:
         if not visible or self._begun:
@@ -140,7 +150,12 @@ class MicDesk(QObject):
         self.denoisers.ready.connect(state.set_denoiser)
         for changed in (state.chain_changed, state.slot_changed, state.side_changed):
             changed.connect(self._keep_chains)
-        for changed in (state.level_changed, state.input_changed, state.denoiser_changed):
+        for changed in (
+            state.level_changed,
+            state.input_changed,
+            state.denoiser_changed,
+            state.tempo_changed,
+        ):
             changed.connect(self._remember)
         self._list_devices()
 
@@ -168,6 +183,10 @@ class MicDesk(QObject):
             panel.head.show_open(self.engine.is_open)
         if panel.isVisible():
             panel.show_tick(tick)
+
+    def show_facts(self, found: "Analysis | None") -> None:
+        """Take in what is known of the song that is open now."""
+        self.tempo.show_tempo(None if found is None else found.tempo_bpm)
 
     # --- inputs ------------------------------------------------------------------------------------
 
@@ -245,23 +264,16 @@ class MicDesk(QObject):
             return
         words = self.tr("{} is recorded, {}").format(news.log.stem, duration_words(news.seconds))
         answers: list[tuple[str, Any]] = [
-            (self.tr("Show the files"), partial(_show_folder, news.log.parent)),
             (self.tr("Good"), lambda: None),
+            (self.tr("Show the files"), partial(_show_folder, news.log.parent)),
         ]
-        if news.with_song and news.seconds > 0.0:
-            answers.insert(0, (self.tr("Make a lane of it"), partial(self.make_lane, news)))
+        if news.song is not None and news.song == self._desktop.bridge.song and news.seconds > 0.0:
+            entry = self._takes.state.add(news.log, "wet" if "wet" in news.kinds else "dry")
+            words = self.tr("{} is recorded, {}: it is a lane of the song now").format(
+                entry.title, duration_words(news.seconds)
+            )
+            answers.insert(1, (self.tr("Take it out"), partial(self._takes.state.remove, entry.name)))
         self._window.offers.offer(words, answers)
-
-    def make_lane(self, news: TakeNews) -> None:
-        """Write a take as a file as long as its song, to lie beside the stems."""
-        playback = self._desktop.bridge.playback
-        if playback is None:
-            return
-        kind: Kind = "wet" if "wet" in news.kinds else "dry"
-        out = news.log.with_name(f"{news.log.stem} (lane).wav")
-        job = self._desktop.pool.start(lambda _task: playback.mic.export(news.log, out, kind))
-        job.done.connect(lambda _: self._window.status.tell(self.tr("Saved {}").format(out)))  # pyright: ignore
-        job.failed.connect(self._window.status.warn)
 
     # --- remembered --------------------------------------------------------------------------------
 
@@ -275,6 +287,8 @@ class MicDesk(QObject):
             device=state.input.device,
             channel=state.input.channel,
             gain_db=state.gain_db,
+            pan=state.pan,
+            song_tempo=state.song_tempo,
             denoiser=state.denoiser,
         )
 

@@ -102,6 +102,19 @@ class MicEdits:
         if gain_db != state.gain_db:
             self._edits.push(_tr("Gain of the mic"), state.set_gain_db, (state.gain_db, gain_db), gesture)
 
+    def set_pan(self, pan: float, gesture: int | None = None) -> None:
+        """Move the mic's balance."""
+        state = self._state
+        if pan != state.pan:
+            self._edits.push(_tr("Pan of the mic"), state.set_pan, (state.pan, pan), gesture)
+
+    def set_song_tempo(self, on: bool) -> None:
+        """Let the delay beat with the song, or as its knob says."""
+        state = self._state
+        if on != state.song_tempo:
+            words = _tr("Delay in the song's tempo") if on else _tr("Delay in a tempo of its own")
+            self._edits.push(words, state.set_song_tempo, (state.song_tempo, on))
+
     def set_mute(self, mute: bool) -> None:
         """Mute or unmute the mic."""
         state = self._state

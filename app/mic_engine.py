@@ -46,8 +46,8 @@ class TakeNews:
     kinds : tuple of {"dry", "wet"}
         What they hold.
     seconds : float
-    with_song : bool
-        Whether it can be put into a song.
+    song : Path or None
+        The song that it was sung to, which it can become a lane of.
     failure : str
         Why it ended by itself; empty when it did not.
     """
@@ -56,7 +56,7 @@ class TakeNews:
     files: tuple[Path, ...]
     kinds: tuple[Kind, ...]
     seconds: float
-    with_song: bool
+    song: Path | None
     failure: str = ""
 
 
@@ -106,7 +106,7 @@ class MicEngine(QObject):
         self._seen_s = 0.0
         self._latency_at_s = 0.0
         self._latency: tuple[MicLatency | None, tuple[float, ...]] = (None, ())
-        self._take: tuple[Recorder, bool] | None = None
+        self._take: tuple[Recorder, Path | None] | None = None
         self.tick = MicTick()
         self._answered.connect(_run, Qt.ConnectionType.QueuedConnection)
         state.chain_changed.connect(self._send_chain)
@@ -178,11 +178,12 @@ class MicEngine(QObject):
         wanted, confirmed = self._state.input, self._confirmed
         channel = None if wanted.channel < 0 else wanted.channel
         choice = MicChoice(wanted.device or None, channel, confirmed)
-        gain_db, mute = self._state.engine_gain_db, self._state.mute
+        gain_db, pan, mute = self._state.engine_gain_db, self._state.pan, self._state.mute
 
         def change(playback: "Playback") -> None:
             try:
                 playback.mic.live.set_gain_db(gain_db)
+                playback.mic.live.set_pan(pan)
                 playback.mic.open(choice)
             except FeedbackRisk as err:
                 self._answer(partial(self.risk_found.emit, str(err)))
@@ -241,10 +242,11 @@ class MicEngine(QObject):
         self._carry_out(turn, f"mic-{key}")
 
     def _send_level(self) -> None:
-        gain_db, mute = self._state.engine_gain_db, self._state.mute
+        gain_db, pan, mute = self._state.engine_gain_db, self._state.pan, self._state.mute
 
         def change(playback: "Playback") -> None:
             live = playback.mic.live
+            live.set_pan(pan)
             if live.choice is not None:
                 live.set_mute(mute)
             try:
@@ -291,11 +293,12 @@ class MicEngine(QObject):
         """
 
         def begin(playback: "Playback") -> None:
-            song = playback.song if with_song and playback.song_folder is not None else None
+            is_there = playback.song_folder is not None and not playback.live.is_on
+            song = playback.song if with_song and is_there else None
             recorder = playback.mic.record(folder, song, kinds)
             if song is not None and not playback.status().playing:
                 playback.play()
-            self._answer(lambda: self._recording(recorder, song is not None))
+            self._answer(lambda: self._recording(recorder, song))
 
         self._carry_out(begin, "mic-record")
 
@@ -308,15 +311,15 @@ class MicEngine(QObject):
 
         self._carry_out(end, "mic-record")
 
-    def _recording(self, recorder: "Recorder", with_song: bool) -> None:
-        self._take = (recorder, with_song)
+    def _recording(self, recorder: "Recorder", song: Path | None) -> None:
+        self._take = (recorder, song)
         self._bridge.wake()
 
     def _look_for_end(self) -> None:
         """Tell of a take that is over, whoever ended it."""
         if self._take is None or self._take[0].is_running:
             return
-        (recorder, with_song), self._take = self._take, None
+        (recorder, song), self._take = self._take, None
         paths = recorder.paths
         self.taken.emit(
             TakeNews(
@@ -324,7 +327,7 @@ class MicEngine(QObject):
                 tuple(paths.values()),
                 tuple(paths),
                 recorder.seconds,
-                with_song,
+                song,
                 recorder.failure or "",
             )
         )

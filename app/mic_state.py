@@ -46,7 +46,7 @@ class MicState(QObject):
         Other effects, or another order, or one is on that was off: every card may be another.
     slot_changed : Signal(int)
         Knobs, mix or bypass of one effect.
-    level_changed, input_changed, denoiser_changed, side_changed : Signal()
+    level_changed, input_changed, denoiser_changed, side_changed, tempo_changed : Signal()
     """
 
     chain_changed = Signal()
@@ -55,6 +55,7 @@ class MicState(QObject):
     input_changed = Signal()
     denoiser_changed = Signal()
     side_changed = Signal()
+    tempo_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +63,9 @@ class MicState(QObject):
         self._presets: dict[Side, str] = {"A": "", "B": ""}
         self._side: Side = "A"
         self._gain_db = 0.0
+        self._pan = 0.0
         self._mute = False
+        self._song_tempo = True
         self._input = MicInput()
         self._denoiser = ""
 
@@ -103,6 +106,16 @@ class MicState(QObject):
     def engine_gain_db(self) -> float:
         """The gain that the engine hears: the fader's lowest step is silence."""
         return Strip(gain_db=self._gain_db).engine_gain_db
+
+    @property
+    def pan(self) -> float:
+        """Balance of the voice, -1 (left) to 1 (right)."""
+        return self._pan
+
+    @property
+    def song_tempo(self) -> bool:
+        """Whether the delay is to beat with the song."""
+        return self._song_tempo
 
     @property
     def mute(self) -> bool:
@@ -163,6 +176,19 @@ class MicState(QObject):
         if gain_db != self._gain_db:
             self._gain_db = gain_db
             self.level_changed.emit()
+
+    def set_pan(self, pan: float) -> None:
+        """Set the balance of the voice."""
+        pan = min(max(pan, -1.0), 1.0)
+        if pan != self._pan:
+            self._pan = pan
+            self.level_changed.emit()
+
+    def set_song_tempo(self, on: bool) -> None:
+        """Let the delay beat with the song, or as its knob says."""
+        if on != self._song_tempo:
+            self._song_tempo = on
+            self.tempo_changed.emit()
 
     def set_mute(self, mute: bool) -> None:
         """Keep the voice out of the mix, or not."""

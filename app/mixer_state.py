@@ -62,6 +62,7 @@ class MixerState(QObject):
         self._stems: tuple[str, ...] = ()
         self._takes: dict[str, str] = {}
         self._strips: dict[str, Strip] = {MASTER: Strip()}
+        self._parked: dict[str, Strip] = {}
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -94,13 +95,22 @@ class MixerState(QObject):
         self._keep_strips()
 
     def set_takes(self, titles: Mapping[str, str]) -> None:
-        """Mix these takes: names with what the user calls each; those that stay keep their settings."""
+        """Mix these takes: names with what the user calls each.
+
+        Those that stay keep their settings, and so do those that were there before and come back.
+        """
         if list(titles.items()) != list(self._takes.items()):
+            self._parked.update({name: self._strips[name] for name in self._takes})
             self._takes = dict(titles)
             self._keep_strips()
 
+    def drop_takes(self) -> None:
+        """Mix no takes, and forget how they were set: those of another song have the same names."""
+        self.set_takes({})
+        self._parked.clear()
+
     def _keep_strips(self) -> None:
-        kept = self._strips
+        kept = self._parked | self._strips
         self._strips = {name: kept.get(name, Strip()) for name in (*self.lanes, MASTER)}
         self.stems_changed.emit()
 

@@ -20,6 +20,7 @@ from app.panels.lanes import LanesPanel
 from app.panels.models import ModelsPanel
 from app.panels.settings_dialog import SettingsDialog
 from app.session_keeper import SessionKeeper
+from app.take_desk import TakeDesk
 from app.tick import Tick
 from engine.inference.model_store import ModelStore
 from engine.io.device import StreamRequest, list_devices, portaudio_opener
@@ -41,6 +42,7 @@ class Rooms(QObject):
     Attributes
     ----------
     lanes : LanesPanel
+    takes : TakeDesk
     sessions : SessionKeeper
     models : ModelsModel
     library : LibraryDesk
@@ -74,9 +76,9 @@ class Rooms(QObject):
         self.models.failed.connect(window.status.warn)
         self.models.fetched.connect(self._model_fetched)
         self.models.refresh()
-        self.sessions = SessionKeeper(
-            window, bridge, (desktop.mixer, desktop.loop), desktop.pool, desktop.recent, desktop.writer
-        )
+        self.takes = TakeDesk(desktop, self.lanes)
+        states = (desktop.mixer, desktop.loop, self.takes.state)
+        self.sessions = SessionKeeper(window, bridge, states, desktop.pool, desktop.recent, desktop.writer)
         self.sessions.notice.connect(window.status.tell)
         self.sessions.failed.connect(window.status.warn)
         self.library = LibraryDesk(desktop, home)
@@ -84,8 +86,9 @@ class Rooms(QObject):
         for canvas in (self.lanes.waves, self.analysis.panel.view):
             # In the menu over a loop: what the library knows about it.
             canvas.addActions([window.actions_["loop_again"], window.actions_["loop_like"]])
-        self.mic = MicDesk(desktop, home)
-        self.live = LiveDesk(desktop, home)
+        self.mic = MicDesk(desktop, home, self.takes)
+        self.analysis.model.facts_changed.connect(self.mic.show_facts)
+        self.live = LiveDesk(desktop, home, self.lanes)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -168,6 +171,7 @@ class Rooms(QObject):
             rate_hz=tick.song_rate_hz,
             duration_s=tick.duration_s,
             mixer=desktop.mixer,
+            takes=self.takes.lanes(),
             home=self._home,
         )
         export = desktop.settings.current.export

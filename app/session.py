@@ -10,6 +10,7 @@ writes a file may run anywhere.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import Any, cast
 
 from app.loop_state import LoopState
 from app.mixer_state import MixerState
+from app.take_state import TakeEntry, TakeState
 from app.tick import Tick
 from app.write_behind import replace_file
 from engine.errors import CharonError, DecodeError, StoreError
 from engine.io.decode import content_hash
 from engine.io.song_store import read_manifest
+from engine.services.take import KINDS, Kind
 
 VERSION = 1
 SUFFIX = ".charon"
@@ -83,6 +86,8 @@ class Session:
     loop_enabled : bool
     queue : tuple of Path
         Songs that wait.
+    takes : tuple of TakeEntry
+        What was sung to the song and is a lane of it.
     """
 
     song: SongReference | None = None
@@ -92,19 +97,20 @@ class Session:
     loop_s: tuple[float, float] | None = None
     loop_enabled: bool = False
     queue: tuple[Path, ...] = ()
+    takes: tuple[TakeEntry, ...] = ()
 
 
-def take_session(
-    tick: Tick, mixer: MixerState, loop: LoopState, model: str, queue: Iterable[Path] = ()
-) -> Session:
+States = tuple[MixerState, LoopState, TakeState]
+
+
+def take_session(tick: Tick, states: States, model: str, queue: Iterable[Path] = ()) -> Session:
     """What is open and mixed now.
 
     Parameters
     ----------
     tick : Tick
         The newest.
-    mixer : MixerState
-    loop : LoopState
+    states : (MixerState, LoopState, TakeState)
     model : str
         That separates.
     queue : iterable of Path
@@ -115,14 +121,19 @@ def take_session(
         song = SongReference(tick.song, title=tick.title, artist=tick.artist, folder=tick.folder)
     # Hundredths are more than an ear needs and keep an idle session from being written again.
     position_s = round(max(0.0, tick.position_s), 2)
-    return Session(song, model, position_s, mixer.to_dict(), loop.span_s, loop.enabled, tuple(queue))
+    mixer, loop, takes = states
+    return Session(
+        song, model, position_s, mixer.to_dict(), loop.span_s, loop.enabled, tuple(queue), takes.entries
+    )
 
 
-def restore_mix(session: Session, mixer: MixerState, loop: LoopState) -> None:
-    """Set mixer and loop as they were.
+def restore_mix(session: Session, states: States) -> None:
+    """Set takes, mixer and loop as they were.
 
     Call it once the mixer has the song's stems; strips of stems that are not mixed here are left out.
     """
+    mixer, loop, takes = states
+    takes.set_entries(session.takes)
     mixer.load_dict(session.strips)
     loop.set(session.loop_s, session.loop_enabled)
 
@@ -162,6 +173,7 @@ def to_json(session: Session, beside: Path) -> bytes:
         "mixer": {name: dict(strip) for name, strip in session.strips.items()},
         "loop": {"span_s": session.loop_s, "enabled": session.loop_enabled},
         "queue": [str(path) for path in session.queue],
+        "takes": [entry.to_dict() for entry in session.takes],
     }
     # ASCII with escapes, which keeps file names that are not UTF-8 as well.
     return (json.dumps(values, indent=2) + "\n").encode("ascii")
@@ -266,6 +278,7 @@ def from_values(values: Mapping[str, Any], name: str) -> Session:
             loop_s=None if span is None else _span(span),
             loop_enabled=_flag(loop.get("enabled", False), "loop.enabled"),
             queue=tuple(Path(_text(path, "queue")) for path in _list(values.get("queue", []), "queue")),
+            takes=_takes(values.get("takes", [])),
         )
     except _Wrong as err:
         raise SessionError(f"{name} is damaged: {err}") from err
@@ -304,6 +317,28 @@ def _strips(value: object) -> Strips:
             key: _number(values.get(key, 0.0), f"{where}.{key}") for key in ("gain_db", "pan")
         } | {key: _flag(values.get(key, False), f"{where}.{key}") for key in ("mute", "solo")}
     return strips
+
+
+def _takes(value: object) -> tuple[TakeEntry, ...]:
+    takes = tuple(_take(take) for take in _list(value, "takes"))
+    names = [take.name for take in takes]
+    if len(set(names)) < len(names):
+        raise _Wrong("takes.name", names, "a name for each")
+    return takes
+
+
+def _take(value: object) -> TakeEntry:
+    values = _object(value, "takes")
+    name, title, log, kind = (
+        _text(values.get(key), f"takes.{key}") for key in ("name", "title", "log", "kind")
+    )
+    if re.fullmatch(r"take-[0-9]{1,6}", name) is None:
+        raise _Wrong("takes.name", name, "the name of a take")
+    if not log or "\0" in log:
+        raise _Wrong("takes.log", log, "a file")
+    if kind not in KINDS:
+        raise _Wrong("takes.kind", kind, "dry or wet")
+    return TakeEntry(name, title or name, Path(log), cast("Kind", kind))
 
 
 def _span(value: object) -> tuple[float, float]:

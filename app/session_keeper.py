@@ -13,10 +13,8 @@ from PySide6.QtWidgets import QFileDialog
 from app.autosave import AutoSave
 from app.bridge import Bridge
 from app.jobs import Job, JobPool, Task
-from app.loop_state import LoopState
-from app.mixer_state import MixerState
 from app.recent import RecentSongs
-from app.session import Session, load_session, restore_mix, save_session, take_session
+from app.session import Session, States, load_session, restore_mix, save_session, take_session
 from app.session_song import FoundSong, SongMissing, find_song
 from app.window import Window
 from app.write_behind import WriteBehind
@@ -32,7 +30,7 @@ class SessionKeeper(QObject):
     window : Window
         Parent of the dialogs, and where a lost session is offered.
     bridge : Bridge
-    states : (MixerState, LoopState)
+    states : (MixerState, LoopState, TakeState)
     pool : JobPool
     recent : RecentSongs
     writer : WriteBehind
@@ -49,7 +47,7 @@ class SessionKeeper(QObject):
         self,
         window: Window,
         bridge: Bridge,
-        states: tuple[MixerState, LoopState],
+        states: States,
         pool: JobPool,
         recent: RecentSongs,
         writer: WriteBehind,
@@ -57,7 +55,7 @@ class SessionKeeper(QObject):
         super().__init__(window)
         self._window = window
         self._bridge = bridge
-        self._mixer, self._loop = states
+        self._states = states
         self._pool = pool
         self._recent = recent
         self._file: Path | None = None
@@ -98,7 +96,7 @@ class SessionKeeper(QObject):
         tick = self._bridge.tick
         if tick.song is None or self._restoring is not None:
             return None
-        return take_session(tick, self._mixer, self._loop, self._bridge.model, self._bridge.waiting_songs())
+        return take_session(tick, self._states, self._bridge.model, self._bridge.waiting_songs())
 
     # --- files -------------------------------------------------------------------------------------
 
@@ -204,10 +202,10 @@ class SessionKeeper(QObject):
         self._bridge.enqueue(session.queue)
 
     def _finish_restoring(self) -> None:
-        """The song is open and its stems are in the mixer: set them as they were."""
+        """The song is open and its stems are in the mixer: set all of it as it was."""
         session, self._restoring = self._restoring, None
         if session is not None:
-            restore_mix(session, self._mixer, self._loop)
+            restore_mix(session, self._states)
 
     def _start(self, work: Callable[[Task], object], then: Callable[[object], None]) -> None:
         job = self._pool.start(work)

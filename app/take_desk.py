@@ -69,14 +69,15 @@ class TakeDesk(QObject):
         lanes.remove_wanted.connect(self.state.remove)
         lanes.delete_wanted.connect(self._ask_to_delete)
 
-    def lane(self, name: str) -> TakeLane | None:
-        """The lane of a take, once it was made; for an export."""
-        made = self._made.get(name)
-        return None if made is None else made[1]
+    def lanes(self) -> dict[str, TakeLane]:
+        """Lanes of the takes that were made by now, in order; for an export."""
+        made = ((entry.name, self._made.get(entry.name)) for entry in self.state.entries)
+        return {name: one[1] for name, one in made if one is not None}
 
     def _forget(self, _song: object) -> None:
         """Another song: its takes are its session's affair."""
-        self.state.set_entries(())
+        self.state.clear()
+        self._desktop.mixer.drop_takes()
 
     # --- from the state to the ear -----------------------------------------------------------------
 
@@ -164,8 +165,8 @@ class TakeDesk(QObject):
         question.open()
 
     def _delete(self, entry: TakeEntry) -> None:
+        made = self._made.get(entry.name)
         self.state.forget(entry.name)
-        made = self._made.pop(entry.name, None)
         lane = None if made is None else made[1].path
         job = self._desktop.pool.start(partial(_delete_files, entry, lane))
         told = self.tr("{} is deleted").format(entry.title)

@@ -37,7 +37,7 @@ class TakeEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a session file."""
-        return {"name": self.name, "title": self.title, "log": str(self.log), "kind": self.kind}
+        return {"name": self.name, "title": self.title, "log": str(self.log.absolute()), "kind": self.kind}
 
 
 class TakeState(QObject):
@@ -60,6 +60,7 @@ class TakeState(QObject):
         super().__init__(parent)
         self._edits = edits
         self._entries: tuple[TakeEntry, ...] = ()
+        self._highest = 0
 
     @property
     def entries(self) -> tuple[TakeEntry, ...]:
@@ -78,11 +79,18 @@ class TakeState(QObject):
         """Put these in force; no step of undo."""
         if entries != self._entries:
             self._entries = entries
+            self._highest = max(self._highest, *(0, *map(_number, entries)))
             self.changed.emit()
+
+    def clear(self) -> None:
+        """Another song: no takes, counted from 1 again."""
+        self.set_entries(())
+        self._highest = 0
 
     def add(self, log: Path, kind: Kind) -> TakeEntry:
         """A take was made: a lane behind the others."""
-        number = 1 + max((int(entry.name.partition("-")[2]) for entry in self._entries), default=0)
+        # Never a number that was used before: the mixer knows a take that was removed by its name.
+        number = 1 + self._highest
         entry = TakeEntry(f"take-{number}", _tr("Take {}").format(number), log, kind)
         self._push(_tr("Add {}").format(entry.title), (*self._entries, entry))
         return entry
@@ -110,6 +118,11 @@ class TakeState(QObject):
 
     def _push(self, words: str, entries: tuple[TakeEntry, ...]) -> None:
         self._edits.push(words, self.set_entries, (self._entries, entries))
+
+
+def _number(entry: TakeEntry) -> int:
+    number = entry.name.partition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _tr(text: str) -> str:

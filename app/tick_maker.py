@@ -83,8 +83,10 @@ class TickMaker:
             self._device_name = device.name
             self.restart(status)
         rate_hz = 0 if device is None else device.rate_hz
-        audible = status.playing or playback.live.is_on
-        dropout = self._dropouts.look(status.counters, rate_hz, now_s, audible=audible)
+        live = playback.live.is_on
+        dropout = self._dropouts.look(
+            status.counters, rate_hz, now_s, audible=status.playing or live, live=live
+        )
         opened = loaded.song is not None and playback.song == loaded.song
         known = loaded.words.song == loaded.song
         return Tick(

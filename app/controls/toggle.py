@@ -94,3 +94,23 @@ class Toggle(KeyButton):
         # A screen reader clicks without any event: no modifiers then.
         alone = bool(self._modifiers & Qt.KeyboardModifier.ControlModifier)
         self.switch_wanted.emit(not self.isChecked(), alone)
+
+
+class WordToggle(Toggle):
+    """A toggle with a word on it in place of a letter.
+
+    Parameters
+    ----------
+    words : str
+    colour : QColor
+        Of the ground while on.
+    """
+
+    def __init__(self, words: str, colour: QColor, parent: QWidget | None = None) -> None:
+        super().__init__(words, colour, parent)
+        self.set_words(words)
+
+    def set_words(self, words: str) -> None:
+        """Say something else; it is as wide as that needs."""
+        self.setText(words)
+        self.setFixedSize(self.fontMetrics().horizontalAdvance(words) + 20, 24)

@@ -196,7 +196,8 @@ class ExportDialog(QDialog):
             stems=self.form.stems,
             fmt=make_format(self.form.container, self.form.bits),
             folder=self.form.folder,
-            mix=take_mix(source.mixer),
+            mix=take_mix(source.mixer, source.takes),
+            takes=tuple((source.mixer.title(name), source.takes[name]) for name in self.form.takes),
         )
 
     def refusal(self) -> str:
@@ -326,7 +327,7 @@ class ExportDialog(QDialog):
         """Bring words, bar and buttons in line with where things stand."""
         finished = self._finished
         self.form.setEnabled(not self.busy)
-        self.form.show_mix(take_mix(self._source.mixer))
+        self.form.show_mix(take_mix(self._source.mixer, self._source.takes))
         self._bar.setVisible(self.busy)
         self._show_folder.setVisible(finished is not None)
         self._close.setText(self.tr("Cancel") if self.busy else self.tr("Close"))

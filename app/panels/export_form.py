@@ -3,6 +3,7 @@
 GUI thread. It knows what may be chosen together and nothing about files.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.export_order import ExportSource, What
-from app.theme import icon, lane_title, tokens
+from app.theme import icon, tokens
 from engine.services.mixdown import LaneSetting, Mix
 
 LABEL_PX = 72
@@ -48,11 +49,13 @@ class ExportForm(QWidget):
     def __init__(self, source: ExportSource, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bits_wanted = "24"
+        self._mixer = source.mixer
         # Made from the top down, because that is the order in which Tab visits them.
         self._what = QButtonGroup(self)
         self._what.setExclusive(True)
         self._switch = self._make_switch()
         self._stems = {name: self._make_stem(name) for name in source.stems}
+        self._takes = {name: self._make_stem(name) for name in source.takes if name in source.mixer.takes}
         self._mix_words = QLabel(self)
         self._mix_words.setProperty("class", "small")
         self._mix_words.setWordWrap(True)
@@ -69,12 +72,13 @@ class ExportForm(QWidget):
         self._what.idToggled.connect(self._show_what)
 
     def _make_stem(self, name: str) -> QCheckBox:
-        box = QCheckBox(lane_title(name), self)
+        title = self._mixer.title(name)
+        box = QCheckBox(title, self)
         box.setIcon(icon("dot", tokens().lane_colour(name)))
         box.setIconSize(QSize(18, 18))
         box.setChecked(True)
-        box.setToolTip(self.tr("Write {} to a file of its own").format(lane_title(name)))
-        box.setAccessibleName(lane_title(name))
+        box.setToolTip(self.tr("Write {} to a file of its own").format(title))
+        box.setAccessibleName(title)
         box.toggled.connect(self.changed)
         return box
 
@@ -85,7 +89,7 @@ class ExportForm(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
         columns = 4 if len(self._stems) == 4 else 3
-        for number, box in enumerate(self._stems.values()):
+        for number, box in enumerate((*self._stems.values(), *self._takes.values())):
             grid.addWidget(box, number // columns, number % columns)
         for number in range(columns):
             grid.setColumnStretch(number, 1)
@@ -159,6 +163,11 @@ class ExportForm(QWidget):
         return tuple(name for name, box in self._stems.items() if box.isChecked())
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """Takes to write beside them, by the mixer's names."""
+        return tuple(name for name, box in self._takes.items() if box.isChecked())
+
+    @property
     def container(self) -> str:
         """Kind of file."""
         return str(self._format.currentData())
@@ -205,13 +214,21 @@ class ExportForm(QWidget):
 
     def show_mix(self, mix: Mix) -> None:
         """Say in words what the mix will be."""
-        told = [f"{lane_title(name)} {words}" for name, words in _mix_words(mix, self).items()]
+        told = [f"{self._mixer.title(name)} {words}" for name, words in self._words_of(mix).items()]
         plain = self.tr("Every stem is at its neutral setting: the mix is the song itself.")
         self._mix_words.setText(
             self.tr("As the mixer stands when you press Export: {}.").format(", ".join(told))
             if told
             else plain
         )
+
+    def _words_of(self, mix: Mix) -> dict[str, str]:
+        """What each strip does; a take is told of whatever it does, because it is no part of the song."""
+        names = [name for name in self._mixer.takes if name in self._takes]
+        sung = dict(zip(names, (setting for _, setting in mix.takes), strict=False))
+        told = _strip_words((*mix.stems.items(), *sung.items(), ("master", mix.master)), self)
+        plain = self.tr("as it was sung")
+        return told | {name: plain for name in sung if name not in told}
 
     def _show_what(self, _number: int, on: bool) -> None:
         if on:
@@ -237,10 +254,10 @@ class ExportForm(QWidget):
         self.changed.emit()
 
 
-def _mix_words(mix: Mix, form: ExportForm) -> dict[str, str]:
+def _strip_words(strips: Iterable[tuple[str, LaneSetting]], form: ExportForm) -> dict[str, str]:
     """What each strip that is not neutral does."""
     told: dict[str, str] = {}
-    for name, strip in (*mix.stems.items(), ("master", mix.master)):
+    for name, strip in strips:
         if strip == LaneSetting():
             continue
         words: list[str] = []

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
-from app.controls.toggle import Toggle
+from app.controls.toggle import WordToggle
 from app.live_tick import LiveTick
 from app.theme import icon, tokens
 from engine.io.device import DeviceInfo
@@ -20,7 +20,8 @@ from engine.services.live_stems import LiveChoice, LiveLatency
 HEIGHT_PX = 48
 MOST_CHANNELS = 32
 _NAME_CHARS, _FEW_CHARS = 30, 14
-_COMPACT_PX = 820
+LEAST_WIDTH_PX, _COMPACT_PX = 640, 820
+"""Below the second, what the rest explains is left out; the smallest window leaves 700."""
 
 
 class LiveBar(QWidget):
@@ -51,12 +52,14 @@ class LiveBar(QWidget):
         self._choice = LiveChoice()
         self._devices: tuple[DeviceInfo, ...] = ()
         self._models: dict[str, str] = {}
-        self._is_on, self._ready_words, self._compact = False, "", False
+        self._is_on, self._ready_words, self._compact, self._has_keys = False, "", False, False
         self.power = QPushButton(icon("live"), self.tr("Listen"), self)
         self.input = QPushButton(self)
         self.channel = QPushButton(self)
         self.model = QPushButton(self)
-        self.modes = {name: _ModeToggle(words, self) for name, words in self._mode_words().items()}
+        self.modes = {
+            name: WordToggle(words, tokens().accent, self) for name, words in self._mode_words().items()
+        }
         self.words = QLabel(self)
         self.close_button = QToolButton(self)
         self.words.setProperty("class", "small")
@@ -133,6 +136,8 @@ class LiveBar(QWidget):
         row.addWidget(self.words, 1)
         row.addWidget(self.close_button)
         self.setFixedHeight(HEIGHT_PX)
+        # Less than all the words need: in a small window they go.
+        self.setMinimumWidth(LEAST_WIDTH_PX)
 
     # --- what is asked -----------------------------------------------------------------------------
 
@@ -140,6 +145,7 @@ class LiveBar(QWidget):
         # The button shows what is, not what is wished: opening a device takes a moment, or fails.
         wanted = self.power.isChecked()
         self.power.setChecked(not wanted)
+        self._has_keys = self.power.hasFocus()
         self.power.setEnabled(False)
         self.switch_wanted.emit(wanted)
 
@@ -218,6 +224,10 @@ class LiveBar(QWidget):
     def set_ready(self, ready: bool) -> None:
         """Whether there is an engine that answers."""
         self.power.setEnabled(ready)
+        if ready and self._has_keys:
+            # A button that is disabled hands the keys on: back to where the hand was.
+            self._has_keys = False
+            self.power.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_tick(self, tick: LiveTick) -> None:
         """Say how it is."""
@@ -266,14 +276,6 @@ class LiveBar(QWidget):
         if compact != self._compact:
             self._compact = compact
             self.show_choice(self._choice)
-
-
-class _ModeToggle(Toggle):
-    """A toggle with a word on it."""
-
-    def __init__(self, words: str, parent: QWidget) -> None:
-        super().__init__(words, tokens().accent, parent)
-        self.setFixedSize(self.fontMetrics().horizontalAdvance(words) + 20, 24)
 
 
 def _pair(first: int) -> str:

@@ -20,7 +20,7 @@ _INSET_PX = 8
 _CURVE = 0.75
 """As in the waveforms of a song."""
 _MARK_S = 2
-_MOST_COLUMNS = SCOPE_COLUMNS // 4
+_MOST_COLUMNS = 3 * SCOPE_COLUMNS // 4
 
 
 class LiveWaves(QWidget):

@@ -3,20 +3,29 @@
 from functools import partial
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
-from app.controls.toggle import Toggle
+from app.controls.pan import PanSlider, pan_text, parse_pan
+from app.controls.toggle import Toggle, WordToggle
+from app.controls.value_label import ValueLabel
 from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_presets import MicPresets
 from app.mic_state import SIDES, MicState, Side, spelt_out
+from app.mic_tempo import DELAY, without_tempo
 from app.mic_tick import MicTick
 from app.models_model import short_title, size_text
 from app.panels.mic_tuner import Tuner
 from app.theme import icon, tokens
+from engine.realtime.effects.plan import EffectSetting
 
 HEIGHT_PX = 44
 _PROGRESS_PX = 72
+_PAN_PX, _LEAST_PAN_PX = 72, 40
+_PRESET_PX, _LEAST_PRESET_PX = 150, 108
+_COMPACT_PX = 900
+"""Below this, captions and what else says twice is left out."""
 _PITCH = "pitch_correction"
 _TUNING_HZ = 440.0
 
@@ -65,6 +74,11 @@ class MicBar(QWidget):
         self.copy = QToolButton(self)
         self.denoiser = QPushButton(self)
         self.progress = QProgressBar(self)
+        self.pan = PanSlider(edits.begin_gesture, self)
+        self.pan_label = ValueLabel(pan_text, parse_pan, pan_text(-1.0), self)
+        self.tempo = WordToggle(self.tr("Song tempo"), tokens().accent, self)
+        self._captions = tuple(_caption(words, self) for words in (self.tr("Noise"), self.tr("Pan")))
+        self._compact = False
         self.tuner = Tuner(self)
         self._name_parts()
         self._lay_out()
@@ -72,6 +86,7 @@ class MicBar(QWidget):
         self._show_preset()
         self._show_denoiser()
         self._show_sides()
+        self._show_level()
         self._follow_chain()
 
     def _name_parts(self) -> None:
@@ -86,6 +101,13 @@ class MicBar(QWidget):
                 self.tr("Make the other side the same, to change one thing"),
             ),
             (self.denoiser, self.tr("Denoiser"), self.tr("Take the room's noise away before the effects")),
+            (self.pan, self.tr("Pan of the mic"), self.tr("Where the voice stands, left to right")),
+            (self.pan_label, self.tr("Pan of the mic, as a value"), self.tr("Click to type a balance")),
+            (
+                self.tempo,
+                self.tr("Delay in the song's tempo"),
+                self.tr("Let the echoes of the delay beat with the song that is open"),
+            ),
         ):
             widget.setAccessibleName(name)
             widget.setToolTip(tip)
@@ -98,7 +120,8 @@ class MicBar(QWidget):
         self.progress.setAccessibleName(self.tr("Fetching the denoiser"))
         self.progress.setFixedWidth(_PROGRESS_PX)
         self.progress.setRange(0, 100)
-        self.preset.setMinimumWidth(150)
+        self.preset.setMinimumWidth(_PRESET_PX)
+        self.pan.setFixedWidth(_PAN_PX)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
@@ -111,11 +134,15 @@ class MicBar(QWidget):
             row.addWidget(toggle)
         row.addWidget(self.copy)
         row.addSpacing(10)
-        label = QLabel(self.tr("Noise"))
-        label.setProperty("class", "tiny")
-        row.addWidget(label)
+        row.addWidget(self._captions[0])
         row.addWidget(self.denoiser)
         row.addWidget(self.progress)
+        row.addSpacing(4)
+        row.addWidget(self._captions[1])
+        row.addWidget(self.pan)
+        row.addWidget(self.pan_label)
+        row.addSpacing(4)
+        row.addWidget(self.tempo)
         row.addStretch(1)
         row.addWidget(self.tuner)
         self.setFixedHeight(HEIGHT_PX)
@@ -137,6 +164,12 @@ class MicBar(QWidget):
         state.chain_changed.connect(self._follow_chain)
         state.slot_changed.connect(self._show_preset)
         state.denoiser_changed.connect(self._show_denoiser)
+        state.level_changed.connect(self._show_level)
+        state.tempo_changed.connect(self._follow_chain)
+        self.pan.value_edited.connect(self._edits.set_pan)
+        self.pan.typing_wanted.connect(lambda: self.pan_label.start_typing(self.pan))
+        self.pan_label.value_typed.connect(self.pan.edit_value)
+        self.tempo.switch_wanted.connect(self._ask_tempo)
         self._presets.changed.connect(self._show_preset)
         self._denoisers.changed.connect(self._show_denoiser)
 
@@ -175,9 +208,16 @@ class MicBar(QWidget):
             title = state.preset.replace("-", " ").capitalize() if state.preset else self.tr("Own chain")
             changed = False
         else:
-            title, changed = preset.title, spelt_out(preset.slots) != state.slots
+            title, changed = preset.title, not self._is_like(preset.slots)
         self.preset.setText(self.tr("{} *").format(title) if changed else title)
         self.preset.setAccessibleDescription(self.tr("{}, changed").format(title) if changed else title)
+
+    def _is_like(self, slots: tuple[EffectSetting, ...]) -> bool:
+        """Whether the chain is this one; a tempo that is the song's says nothing about it."""
+        wanted, heard = spelt_out(slots), self._state.slots
+        if self._state.song_tempo:
+            wanted, heard = without_tempo(wanted), without_tempo(heard)
+        return wanted == heard
 
     def _show_sides(self) -> None:
         for side, toggle in self.sides.items():
@@ -219,10 +259,34 @@ class MicBar(QWidget):
         self.progress.setVisible(bool(fetching))
         self.progress.setValue(round(100 * self._denoisers.part))
 
+    # --- balance and tempo -------------------------------------------------------------------------
+
+    def _show_level(self) -> None:
+        self.pan.show_value(self._state.pan)
+        self.pan_label.show_value(self._state.pan)
+
+    def _ask_tempo(self, on: bool, _alone: bool) -> None:
+        self._edits.set_song_tempo(on)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave words out where there is no room for them."""
+        super().resizeEvent(event)
+        compact = self.width() < _COMPACT_PX
+        if compact != self._compact:
+            self._compact = compact
+            for widget in (*self._captions, self.pan_label):
+                widget.setVisible(not compact)
+            self.pan.setFixedWidth(_LEAST_PAN_PX if compact else _PAN_PX)
+            self.preset.setMinimumWidth(_LEAST_PRESET_PX if compact else _PRESET_PX)
+            self.tempo.set_words(self.tr("Tempo") if compact else self.tr("Song tempo"))
+
     # --- tuner -------------------------------------------------------------------------------------
 
     def _follow_chain(self) -> None:
-        self.tuner.set_has_correction(any(s.kind == _PITCH and s.enabled for s in self._state.slots))
+        state = self._state
+        self.tuner.set_has_correction(any(s.kind == _PITCH and s.enabled for s in state.slots))
+        self.tempo.setVisible(any(s.kind == DELAY for s in state.slots))
+        self.tempo.setChecked(state.song_tempo)
 
     def show_tick(self, tick: MicTick) -> None:
         """Follow the denoiser, and the voice's pitch."""
@@ -240,3 +304,9 @@ class MicBar(QWidget):
                     )
                     return
         self.tuner.show_pitch(0.0, 0.0, _TUNING_HZ, tick.dt_s)
+
+
+def _caption(words: str, parent: QWidget) -> QLabel:
+    label = QLabel(words, parent)
+    label.setProperty("class", "tiny")
+    return label

@@ -9,7 +9,7 @@ from app.mixer_state import MixerState
 from app.panels.mixer import LaneHead
 from app.theme import icon
 
-_BUTTON_PX = 20
+_BUTTON_PX = 24
 
 
 class TakeHead(LaneHead):

@@ -1,8 +1,8 @@
 """What goes by, as a picture that rolls: lowest, highest and mean level of every lane, a column at a time.
 
 Written by the thread that feeds a live separation, read by whoever draws. Columns are numbered; a reader
-takes those that it does not have yet and copies them, and nothing waits for anybody. The memory lasts four
-times as long as anyone shows.
+copies those that it wants, and nothing waits for anybody. The memory lasts ten seconds longer than anyone
+shows, so that what is copied is not written over meanwhile.
 """
 
 import math
@@ -113,7 +113,7 @@ class Scope:
             0 is the input itself.
         stop : int
             At most `n_columns`.
-        out : float32 array, shape (3, n), n <= SCOPE_COLUMNS / 4
+        out : float32 array, shape (3, n), n <= 3/4 SCOPE_COLUMNS
             Lowest, highest and RMS; zeros where there were none yet.
         """
         n = out.shape[1]

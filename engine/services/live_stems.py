@@ -166,6 +166,10 @@ class LiveStems:
         stems = check_live(self._home, choice.model, choice.mode).stems
         self._memory.source.prepare()
         find_source(self._output, choice.device, choice.channel)
+        recorder = self._mic.recorder
+        if recorder is not None and recorder.is_running and recorder.has_song:
+            # From here on the frames beside it are an input's, and no place in any song.
+            recorder.stop("the take ended where a live input took the song's place")
         with self._changing_device():
             self._end()
             self._player.step_aside()

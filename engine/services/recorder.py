@@ -127,6 +127,11 @@ class Recorder:
         return self._head.rate_hz
 
     @property
+    def has_song(self) -> bool:
+        """Whether it is sung to a song, whose frames its log names."""
+        return self._head.song_rate_hz > 0
+
+    @property
     def is_running(self) -> bool:
         """Whether it still records."""
         return self._thread.is_alive() and not self._stopping.is_set()

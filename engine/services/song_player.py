@@ -178,7 +178,7 @@ class SongPlayer:
 
     def is_current(self, meters: Meters) -> bool:
         """Whether these meters come from the place that was last sought."""
-        return meters.epoch == self._epoch
+        return not self._is_aside and meters.epoch == self._epoch
 
     def heard_frame(self) -> int:
         """Song frame that leaves the converter now."""

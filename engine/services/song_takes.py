@@ -24,9 +24,10 @@ class SongTakes:
     ) -> None:
         self._player = player
         self._changing_device = changing_device
+        self._heard: dict[str, TakeLane] = {}
 
     def set(self, takes: Mapping[str, TakeLane]) -> None:
-        """Hear these takes, and no others, beside the song; there is a gap of a few hundredths of a second.
+        """Hear these takes, and no others, beside the song; a change is a gap of some hundredths of a second.
 
         Parameters
         ----------
@@ -48,6 +49,10 @@ class SongTakes:
             raise ParameterError(
                 f"{len(takes)} takes are more than the {most} that fit beside these stems: remove one first"
             )
+        # A song that is loaded anew has none, whatever it had before.
+        if list(takes.items()) == list(self._heard.items()) and tuple(takes) == self._player.mixer.takes:
+            return
         lanes = {name: take.map() for name, take in takes.items()}
         with self._changing_device():
             self._player.set_takes(lanes)
+            self._heard = dict(takes)

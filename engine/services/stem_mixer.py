@@ -55,6 +55,11 @@ class StemMixer:
         return (ORIGINAL, *self._stems, *self._takes)
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the takes, in order."""
+        return self._takes
+
+    @property
     def n_stems(self) -> int:
         """How many of them are stems."""
         return len(self._stems)

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.autosave import AutoSave
+from app.edits import Edits
 from app.loop_state import LoopState
 from app.mixer_state import MixerState, Strip
 from app.recent import LIMIT, RecentSongs
@@ -19,6 +21,7 @@ from app.session import (
     Session,
     SessionError,
     SongReference,
+    States,
     from_values,
     load_session,
     restore_mix,
@@ -27,6 +30,7 @@ from app.session import (
     to_json,
 )
 from app.session_song import SongMissing, find_song
+from app.take_state import TakeEntry, TakeState
 from app.tick import Tick
 from app.write_behind import WriteBehind
 from engine.io.decode import content_hash
@@ -49,14 +53,24 @@ def writer() -> Iterator[WriteBehind]:
     writer.close()
 
 
-def mixed(song: Path) -> tuple[Session, MixerState, LoopState]:
+def new_states(*stems: str) -> States:
+    """Takes are mixed as soon as there are any, as in the window."""
     mixer, loop = MixerState(), LoopState()
-    mixer.set_stems(["vocals", "accompaniment"])
+    takes = TakeState(Edits(mixer, loop))
+    takes.changed.connect(lambda: mixer.set_takes(takes.titles()))
+    mixer.set_stems(stems)
+    return mixer, loop, takes
+
+
+def mixed(song: Path) -> tuple[Session, States]:
+    mixer, loop, takes = states = new_states("vocals", "accompaniment")
+    takes.set_entries((TakeEntry("take-3", "Second voice", song.with_name("fish.take"), "dry"),))
+    mixer.set_strip("take-3", Strip(-9.0, -0.5, solo=True))
     mixer.set_strip("vocals", Strip(-3.5, 0.25, mute=True))
     mixer.set_strip("master", Strip(-6.0))
     loop.set((10.0, 12.5), True)
     tick = Tick(song=song, title="Fish", artist="Ann", position_s=11.2345)
-    return take_session(tick, mixer, loop, "spleeter-2stems", [Path("next.mp3")]), mixer, loop
+    return take_session(tick, states, "spleeter-2stems", [Path("next.mp3")]), states
 
 
 def saved(song: Path, path: Path) -> SongReference:
@@ -67,7 +81,7 @@ def saved(song: Path, path: Path) -> SongReference:
 
 
 def test_a_session_comes_back(tmp_path: Path, song: Path):
-    session, mixer, loop = mixed(song)
+    session, (mixer, loop, _) = mixed(song)
     path = save_session(tmp_path / "evening", session)
     assert path == tmp_path / "evening.charon"
     back = load_session(path)
@@ -76,24 +90,26 @@ def test_a_session_comes_back(tmp_path: Path, song: Path):
     )
     assert back == replace(session, song=back.song)
     assert back.position_s == 11.23
-    other, other_loop = MixerState(), LoopState()
-    other.set_stems(["vocals", "accompaniment"])
-    restore_mix(back, other, other_loop)
+    other, other_loop, takes = states = new_states("vocals", "accompaniment")
+    restore_mix(back, states)
     assert other.to_dict() == mixer.to_dict()
+    assert other.strip("take-3") == Strip(-9.0, -0.5, solo=True)
+    assert other.title("take-3") == "Second voice"
+    # A number that a take had is not given to another one.
+    assert takes.add(song.with_name("fish (2).take"), "wet").name == "take-4"
     assert (other_loop.span_s, other_loop.enabled) == (loop.span_s, True)
 
 
 def test_strips_of_stems_that_are_not_here_are_left_out(song: Path):
-    session, _, _ = mixed(song)
-    other = MixerState()
-    other.set_stems(["drums"])
-    restore_mix(session, other, LoopState())
+    session, _ = mixed(song)
+    other, _, _ = states = new_states("drums")
+    restore_mix(session, states)
     assert other.strip("drums") == Strip()
     assert other.strip("master") == Strip(-6.0)
 
 
 def test_an_empty_window_is_a_session_too(tmp_path: Path):
-    session = take_session(Tick(), MixerState(), LoopState(), "m")
+    session = take_session(Tick(), new_states(), "m")
     assert load_session(save_session(tmp_path / "a.charon", session)) == session
 
 
@@ -116,7 +132,8 @@ def test_a_song_that_is_gone_is_saved_by_its_path(tmp_path: Path):
 
 def good_values() -> dict:
     song = SongReference(Path("/music/a.mp3"))
-    session = Session(song, "m", 1.0, {"vocals": {"gain_db": 1.0}}, (1.0, 2.0), True, (Path("b"),))
+    takes = tuple(TakeEntry(f"take-{k}", "A take", Path("/music/a.take"), "wet") for k in (1, 2))
+    session = Session(song, "m", 1.0, {"vocals": {"gain_db": 1.0}}, (1.0, 2.0), True, (Path("b"),), takes)
     return json.loads(to_json(session, Path("/music")))
 
 
@@ -138,11 +155,18 @@ def good_values() -> dict:
         (("loop", "span_s"), [1.0], "loop.span_s"),
         (("loop", "span_s"), [1.0, "x"], "loop.span_s"),
         (("queue",), {"a": 1}, "queue"),
+        (("takes",), "a.take", "takes"),
+        (("takes",), [3], "takes is 3, not an object"),
+        (("takes", 0, "name"), "take-2", "a name for each"),
+        (("takes", 0, "name"), "take-" + "9" * 5000, "takes.name"),
+        (("takes", 1, "name"), "vocals", "takes.name"),
+        (("takes", 1, "log"), "", "takes.log"),
+        (("takes", 1, "kind"), "both", "takes.kind"),
     ],
 )
-def test_a_wrong_value_is_named(where: tuple[str, ...], value: object, said: str):
+def test_a_wrong_value_is_named(where: tuple[str | int, ...], value: object, said: str):
     values = good_values()
-    inner = values
+    inner: Any = values
     for key in where[:-1]:
         inner = inner[key]
     inner[where[-1]] = value
@@ -164,9 +188,7 @@ def test_no_value_does_worse_than_a_session_error(key: str, value: object):
         session = from_values(good_values() | {key: value}, "x")
     except SessionError:
         return
-    mixer = MixerState()
-    mixer.set_stems(["vocals"])
-    restore_mix(session, mixer, LoopState())
+    restore_mix(session, new_states("vocals"))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\x00", b"[]", b'{"a": 1}', b"[" * 100_000])
