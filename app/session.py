@@ -24,7 +24,7 @@ from app.write_behind import replace_file
 from engine.errors import CharonError, DecodeError, StoreError
 from engine.io.decode import content_hash
 from engine.io.song_store import read_manifest
-from engine.services.take import KINDS, Kind
+from engine.services.take import KINDS
 
 VERSION = 1
 SUFFIX = ".charon"
@@ -338,7 +338,7 @@ def _take(value: object) -> TakeEntry:
         raise _Wrong("takes.log", log, "a file")
     if kind not in KINDS:
         raise _Wrong("takes.kind", kind, "dry or wet")
-    return TakeEntry(name, title or name, Path(log), cast("Kind", kind))
+    return TakeEntry(name, title or name, Path(log), kind)
 
 
 def _span(value: object) -> tuple[float, float]:

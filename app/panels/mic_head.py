@@ -59,7 +59,7 @@ class MicHead(QWidget):
         self._devices: tuple[DeviceInfo, ...] = ()
         self._record, self._with_song = "both", True
         self._said_s = -1
-        self.is_ready = False
+        self.is_ready = self._has_keys = False
         self.power = QPushButton(icon("mic"), self.tr("Mic off"), self)
         self.power.setCheckable(True)
         self.input = QPushButton(self)
@@ -189,6 +189,7 @@ class MicHead(QWidget):
         # The button shows what is, not what is wished: opening a device takes a moment, or fails.
         wanted = self.power.isChecked()
         self.power.setChecked(not wanted)
+        self._has_keys = self.power.hasFocus()
         self.power.setEnabled(False)
         self.power.setText(self.tr("Mic…"))
         self.switch_wanted.emit(wanted)
@@ -210,6 +211,10 @@ class MicHead(QWidget):
         """Show whether the mic is heard."""
         self.is_ready = True
         self.power.setEnabled(True)
+        if self._has_keys:
+            # A button that is disabled hands the keys on: back to where the hand was.
+            self._has_keys = False
+            self.power.setFocus(Qt.FocusReason.OtherFocusReason)
         self.power.setChecked(is_open)
         self.power.setText(self.tr("Mic on") if is_open else self.tr("Mic off"))
         self.power.setIcon(icon("mic", tokens().window if is_open else tokens().dim))
