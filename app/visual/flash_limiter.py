@@ -9,7 +9,8 @@ whatever the music does. A change towards or away from saturated red is paid for
 its 320 steps count as much as 0.1 of luminance.
 
 A picture that would go further is shown as a cross-fade from the one before. The credit is charged with what
-was really shown, measured, so that neighbours and rounding cannot cheat it.
+was really shown, measured, and a point takes no more than any of the cells around it may: neighbours and
+rounding cannot cheat it.
 
 References
 ----------
@@ -20,7 +21,7 @@ References
 import moderngl
 
 from app.visual.program import Stage
-from app.visual.targets import Pair, Size
+from app.visual.targets import Pair, Size, Target
 
 CELLS = (16, 9)
 TRAVEL = 0.25
@@ -41,8 +42,10 @@ class FlashLimiter:
 
     def __init__(self, context: moderngl.Context, size: Size) -> None:
         self._judge = Stage(context, "julia", "LIMIT")
+        self._spread = Stage(context, "julia", "SPREAD")
         self._blend = Stage(context, "julia", "BLEND")
         self._cells = Pair(context, CELLS, n_bytes=4)
+        self._shares = Target(context, CELLS, n_bytes=4)
         self._shown = Pair(context, size)
         self._is_first = True
 
@@ -88,10 +91,11 @@ class FlashLimiter:
             },
         )
         cells.swap()
+        self._spread.draw(self._shares.frame, {"u_state": cells.old.texture}, {})
         width, height = self._shown.size
         self._blend.draw(
             self._shown.new.frame,
-            {"u_now": now, "u_shown": self.shown, "u_state": cells.old.texture},
+            {"u_now": now, "u_shown": self.shown, "u_share": self._shares.texture},
             {"u_size": (float(width), float(height))},
         )
         self._shown.swap()
@@ -100,5 +104,5 @@ class FlashLimiter:
 
     def release(self) -> None:
         """Give the driver its memory back."""
-        for part in (self._judge, self._blend, self._cells, self._shown):
+        for part in (self._judge, self._spread, self._blend, self._cells, self._shares, self._shown):
             part.release()

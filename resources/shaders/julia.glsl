@@ -6,6 +6,7 @@
 //   JULIA     the picture of one moment, linear light, 0 to 1
 //   RESOLVE   temporal anti-aliasing: this moment joined with those before, moved to where they are now
 //   LIMIT     photosensitivity: how much of the new picture each cell of a coarse grid may take
+//   SPREAD    the least of that over each cell and its neighbours
 //   BLEND     the last picture shown, moved on by that much
 //   PRESENT   linear light to the screen, at the screen's size
 
@@ -291,17 +292,34 @@ void main() {
     f_state = vec4(share, credit, shown);
 }
 
+#elif defined(SPREAD)
+
+// Between the middles of two cells the share is interpolated. Of these values none lets a point of a cell take
+// more than the cell may, whatever its neighbours do.
+uniform sampler2D u_state;
+out vec4 f_share;
+
+void main() {
+    ivec2 here = ivec2(gl_FragCoord.xy);
+    ivec2 last = textureSize(u_state, 0) - 1;
+    float share = 1.0;
+    for (int y = -1; y <= 1; y++)
+        for (int x = -1; x <= 1; x++)
+            share = min(share, texelFetch(u_state, clamp(here + ivec2(x, y), ivec2(0), last), 0).r);
+    f_share = vec4(share);
+}
+
 #elif defined(BLEND)
 
 uniform sampler2D u_now;
 uniform sampler2D u_shown;
-uniform sampler2D u_state;
+uniform sampler2D u_share;
 uniform vec2 u_size;
 out vec4 f_colour;
 
 void main() {
     ivec2 here = ivec2(gl_FragCoord.xy);
-    float share = textureLod(u_state, gl_FragCoord.xy / u_size, 0.0).r;
+    float share = textureLod(u_share, gl_FragCoord.xy / u_size, 0.0).r;
     vec3 now = texelFetch(u_now, here, 0).rgb;
     if (share >= 1.0) { f_colour = vec4(now, 1.0); return; }
     f_colour = vec4(mix(texelFetch(u_shown, here, 0).rgb, now, clamp(share, 0.0, 1.0)), 1.0);
