@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.jobs import Task
 from app.panels.stage import Stage
 from app.panels.visual import VisualPanel
 from app.theme import reduced_motion
 from app.tick import Tick
+from app.visual.picture_thread import Kind
 from app.visual.pictures import Pictures
 from app.visual.renderer import look_of
 from engine.errors import ParameterError
@@ -32,6 +33,8 @@ class VisualDesk(QObject):
     Parameters
     ----------
     desktop : Desktop
+    kind : Kind
+        Where pictures are drawn; "" finds out.
 
     Attributes
     ----------
@@ -42,9 +45,13 @@ class VisualDesk(QObject):
         The whole screen, while it is shown.
     visuals : Visuals or None
         None until the engine is there.
+    stage_shown : Signal(object)
+        The `Stage` that was opened: what belongs on the whole screen, over the picture, may be laid into it.
     """
 
-    def __init__(self, desktop: "Desktop") -> None:
+    stage_shown = Signal(object)
+
+    def __init__(self, desktop: "Desktop", kind: Kind = "") -> None:
         super().__init__(desktop)
         self._desktop = desktop
         self._window = desktop.window
@@ -52,7 +59,7 @@ class VisualDesk(QObject):
         self._net: ControlNet | None = None
         self._song: Path | None = None
         self.stage: Stage | None = None
-        self.pictures = Pictures(lambda: CALM_FRAME, parent=self)
+        self.pictures = Pictures(lambda: CALM_FRAME, kind, parent=self)
         self.pictures.set_calm(reduced_motion())
         self._recall()
         self.panel = panel = VisualPanel(self.pictures)
@@ -137,8 +144,9 @@ class VisualDesk(QObject):
             stage = Stage(self.pictures, self._window.actions(), self._window)
             stage.left.connect(self._stage_left)
             stage.setGeometry(self._window.screen().geometry())
-            stage.showFullScreen()
             self.stage = stage
+            self.stage_shown.emit(stage)
+            stage.showFullScreen()
         elif not shown and self.stage is not None:
             self.stage.close()
 

@@ -110,7 +110,7 @@ class VisualPanel(QWidget):
 
     def _lay_out(self) -> None:
         look = tokens()
-        title = QLabel(self.tr("Julia"), self)
+        title = QLabel(self.tr("Driven by"), self)
         title.setFont(font(look.text_title_px, 600))
         self._rate.setFont(font(look.text_small_px, tabular=True))
         self._rate.setStyleSheet(f"color: {look.dim.name()}")
