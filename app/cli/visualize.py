@@ -6,6 +6,7 @@ Main thread; thin: drawing is `app/visual/film.py`. Needs no display, and no gra
 import re
 import shutil
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,54 +96,58 @@ def command(
     from engine.services.visual_score import ScoreOptions
 
     path = output or Path(f"{song.stem}.mp4")
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise click.UsageError(f"{path} ends neither in .mp4 nor in .png")
-    if ending == ".mp4" and (at_s is not None or sheet is not None):
-        raise click.UsageError("--at and --sheet are for pictures: let the output end in .png")
-    if at_s is not None and sheet is not None:
-        raise click.UsageError("--at is for one picture, --sheet for many: give one of them")
+    _check_usage(path, at_s, sheet)
     name, net = _network(network)
-    order = FilmOrder(
-        song=song,
-        size=size,
-        score=ScoreOptions(fps=fps, seed=seed, stems=stems),
-        net=net,
-        look=look_of(scene, palette, limited=not allow_flashes),
-        seconds=seconds,
-    )
+    score = ScoreOptions(fps=fps, seed=seed, stems=stems)
+    look = look_of(scene, palette, limited=not allow_flashes)
+    order = FilmOrder(song=song, size=size, score=score, net=net, look=look, seconds=seconds)
     film = Film(order)
-    _check_place(path, film.estimated_bytes if ending == ".mp4" else size[0] * size[1] * 4 * (sheet or 1))
+    times_s = _check_place(film, path, at_s, sheet)
     start_s = time.perf_counter()
-    result = (
-        _video(film, path, quiet=as_json)
-        if ending == ".mp4"
-        else _pictures(film, path, _times_s(film, at_s, sheet), quiet=as_json)
-    )
+    beats_s, tempo_bpm = _beats(song, quiet=as_json)
+    film = Film(replace(order, score=replace(score, beats_s=beats_s, tempo_bpm=tempo_bpm)))
+    result = _pictures(film, path, times_s, quiet=as_json) if times_s else _video(film, path, quiet=as_json)
     wall_s = time.perf_counter() - start_s
     if as_json:
-        print_json(
-            {
-                "song": song,
-                "output": path,
-                "frames": result.frames,
-                "fps": fps,
-                "seconds": result.seconds,
-                "size": size,
-                "wall_s": wall_s,
-                "pictures_per_s": result.frames / wall_s,
-                "renderer": result.renderer,
-                "encoder": result.encoder,
-                "network": name,
-                "scene": scene,
-                "palette": order.look.palette.name,
-                "seed": seed,
-            }
-        )
+        facts = {"fps": fps, "size": size, "scene": scene, "palette": look.palette.name, "seed": seed}
+        steered = {"network": name, "tempo_bpm": tempo_bpm}
+        speed = {"wall_s": wall_s, "pictures_per_s": result.frames / wall_s}
+        print_json({"song": song, "output": path, **asdict(result), **speed, **facts, **steered})
         return
     drawn = f"{result.frames} pictures" if result.frames > 1 else "1 picture"
     say(f"{path}: {drawn} of {size[0]}x{size[1]}, steered by {name}, drawn by {result.renderer}")
     say(f"{wall_s:.1f} s, {result.frames / wall_s:.1f} pictures a second")
+
+
+def _check_usage(path: Path, at_s: float | None, sheet: int | None) -> None:
+    if path.suffix.lower() not in ENDINGS:
+        raise click.UsageError(f"{path} ends neither in .mp4 nor in .png")
+    if path.suffix.lower() == ".mp4" and (at_s is not None or sheet is not None):
+        raise click.UsageError("--at and --sheet are for pictures: let the output end in .png")
+    if at_s is not None and sheet is not None:
+        raise click.UsageError("--at is for one picture, --sheet for many: give one of them")
+
+
+def _check_place(film: "Film", path: Path, at_s: float | None, sheet: int | None) -> list[float]:
+    """Refuse what could not be written at the end; times of the single pictures, none for a video."""
+    from engine.io.video_writer import check_size
+
+    width, height = film.order.size
+    if path.suffix.lower() == ".mp4":
+        check_size(film.order.size)
+        _check_folder(path, film.estimated_bytes)
+        return []
+    _check_folder(path, width * height * 4 * (sheet or 1))
+    return _times_s(film, at_s, sheet)
+
+
+def _beats(song: Path, *, quiet: bool) -> tuple[tuple[float, ...], float | None]:
+    """The song's beats and tempo, which the orbit is locked to."""
+    from engine.services.analysis import analyse_song
+
+    with progress(f"{song.name}: beats", 1.0, quiet=quiet) as update:
+        found = analyse_song(song, update)
+    return found.beats_s, found.tempo_bpm
 
 
 def _times_s(film: "Film", at_s: float | None, sheet: int | None) -> list[float]:
@@ -154,9 +159,6 @@ def _times_s(film: "Film", at_s: float | None, sheet: int | None) -> list[float]
 
 
 def _video(film: "Film", path: Path, *, quiet: bool) -> "FilmResult":
-    from engine.io.video_writer import check_size
-
-    check_size(film.order.size)
     with progress(path.name, film.n_pictures, quiet=quiet) as update:
         return film.write_video(path, update)
 
@@ -204,7 +206,7 @@ def _network(wanted: str | None) -> "tuple[str, ControlNet | None]":
     return chosen.name, None if chosen.path is None else load_control_net(chosen.path)
 
 
-def _check_place(path: Path, n_bytes: int) -> None:
+def _check_folder(path: Path, n_bytes: int) -> None:
     """Refuse at once what could not be written at the end."""
     folder = path.parent
     if path.is_dir():

@@ -96,8 +96,8 @@ class Film:
 
     Raises
     ------
-    DecodeError, ParameterError
-        The song cannot be read, or the size or the seconds cannot be.
+    DecodeError, StoreError, ParameterError
+        The song or its stems cannot be read, or the seconds cannot be.
     """
 
     def __init__(self, order: FilmOrder) -> None:
@@ -113,6 +113,8 @@ class Film:
         self.estimated_bytes = round(
             length_s * (order.score.fps * order.size[0] * order.size[1] * BITS_A_PIXEL / 8 + 32_000)
         )
+        # Opens the stems: what cannot be drawn is refused here.
+        self.frames()
 
     def frames(self) -> Iterator[VisualFrame]:
         """What the pictures are drawn from, as many as there are."""

@@ -103,6 +103,8 @@ class VideoWriter:
         self.n_frames = 0
         rate = Fraction(fps).limit_denominator(1001)
         try:
+            # ffmpeg opens it at the first picture only.
+            self.part_path.touch()
             self._file = av.open(str(self.part_path), "w", format="mp4", options={"movflags": "+faststart"})
             self._pictures = cast("VideoStream", self._file.add_stream(self.encoder, rate=rate))
             sound_hz = rate_hz if rate_hz in SOUND_RATES_HZ else 48_000
@@ -125,7 +127,14 @@ class VideoWriter:
         context.color_range = _LIMITED
         if self.encoder == "libx264":
             # Filaments are fine: a little below what is called transparent, at the speed of the renderer.
-            context.options = {"crf": "17", "preset": "veryfast", "profile": "high"}
+            # Left alone, x264's assembly for its macroblock tree writes now and then another first picture of
+            # the same film (seen with 18.1 of PyAV); what it calls independent of the CPU does not.
+            context.options = {
+                "crf": "17",
+                "preset": "veryfast",
+                "profile": "high",
+                "x264-params": "cpu-independent=1",
+            }
         else:
             context.bit_rate = round(0.25 * size[0] * size[1] * float(rate))
 
