@@ -86,6 +86,7 @@ class Rooms(QObject):
         self.mic = MicDesk(desktop, home)
         self.live = LiveDesk(desktop, home)
         self.visual = VisualDesk(desktop)
+        self.analysis.model.facts_changed.connect(self.visual.take_facts)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)

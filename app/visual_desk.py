@@ -20,6 +20,7 @@ from app.visual.pictures import Pictures
 from app.visual.renderer import look_of
 from engine.errors import ParameterError
 from engine.inference.control_net import ControlNet, load_control_net
+from engine.services.analysis import Analysis
 from engine.services.visual_frame import CALM_FRAME, VisualFrame
 from engine.services.visuals import Visuals
 
@@ -102,6 +103,11 @@ class VisualDesk(QObject):
             self._song = tick.song
             if self.visuals is not None:
                 self.visuals.set_song()
+
+    def take_facts(self, analysis: object) -> None:
+        """Lock to the beats of the song that plays: its `Analysis`, or None while it is not known."""
+        if self.visuals is not None and isinstance(analysis, Analysis):
+            self.visuals.set_beats(analysis.beats_s, analysis.tempo_bpm)
 
     def frame(self) -> VisualFrame:
         """What is drawn now."""
