@@ -23,7 +23,7 @@ ENDINGS = (".mp4", ".png")
 MAX_SHEET = 100
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT in pixels."""
 
     name = "WxH"
@@ -166,7 +166,9 @@ def _video(film: "Film", path: Path, *, quiet: bool) -> "FilmResult":
 def _pictures(film: "Film", path: Path, times_s: list[float], *, quiet: bool) -> "FilmResult":
     from PySide6.QtGui import QImage
 
+    from app.panels.analysis_export import png_bytes
     from app.visual.film import FilmResult, sheet_of
+    from app.write_behind import replace_file
 
     total = min(film.n_pictures, round(times_s[-1] * film.order.score.fps) + 1)
     with progress(path.name, total, quiet=quiet) as update:
@@ -176,13 +178,10 @@ def _pictures(film: "Film", path: Path, times_s: list[float], *, quiet: bool) ->
     whole = sheet_of(pictures)
     height, width = whole.shape[:2]
     image = QImage(whole.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-    part = path.with_name(f".{path.name}.part")
     try:
-        if not image.save(str(part), "PNG"):
-            raise EncodeError(f"{path} could not be written; is the disk full?")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        replace_file(path, png_bytes(image))
+    except OSError as err:
+        raise EncodeError(f"{path} could not be written: {(err.strerror or str(err)).lower()}") from err
     return FilmResult(len(pictures), film.length_s, renderer)
 
 

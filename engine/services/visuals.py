@@ -158,7 +158,14 @@ class Visuals:
         self._wanted = (True, beats_s, tempo_bpm)
 
     def set_beats(self, beats_s: Sequence[float] = (), tempo_bpm: float | None = None) -> None:
-        """Lock the orbit to the beats of the song that plays, once they are known; as `set_song` has them."""
+        """Lock the orbit to the beats of the song that plays, once they are known.
+
+        Parameters
+        ----------
+        beats_s : sequence of float, seconds
+        tempo_bpm : float or None
+            As for `set_song`.
+        """
         waiting = self._wanted
         self._wanted = (waiting is not None and waiting[0], beats_s, tempo_bpm)
 
@@ -350,7 +357,15 @@ def between(times_s: F64, rows: F64, now_s: float) -> F64:
 
 
 def frame_of(row: F64, time_s: float) -> VisualFrame:
-    """A row, float64 (N_ROW,), and its song time as the renderer's values, in their ranges."""
+    """A row as the renderer's values, in their ranges.
+
+    Parameters
+    ----------
+    row : float64 array, shape (N_ROW,)
+        See ROW_* of engine.stream.visual_motion.
+    time_s : float, seconds
+        Song time to state in it.
+    """
 
     def unit(value: float) -> float:
         return min(max(float(value), 0.0), 1.0)
