@@ -35,7 +35,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("zoom_in", "Zoom in", "Ctrl++  Ctrl+=", "Show less of the song, larger"),
     ("zoom_out", "Zoom out", "Ctrl+-", "Show more of the song"),
     ("zoom_fit", "Whole song", "Ctrl+0", "Show all of the song"),
-    ("full_screen", "Full screen", "F11", "The window on the whole screen, and back"),
+    ("picture", "Julia set on the whole screen", "F11", "Nothing but the picture; Esc leads back"),
+    ("full_screen", "Full screen", "Shift+F11", "The window on the whole screen, and back"),
     ("find_songs", "Search the library", "Ctrl+F", "Find a song by words of its title, artist or album"),
     (
         "similar",
@@ -91,7 +92,7 @@ MENUS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "&Library",
         ("find_songs", "similar", "loop_again", "loop_like", "-", "add_folder", "look_for_changes"),
     ),
-    ("view", "&View", ("|docks", "-", "zoom_in", "zoom_out", "zoom_fit", "-", "full_screen")),
+    ("view", "&View", ("|docks", "-", "zoom_in", "zoom_out", "zoom_fit", "-", "picture", "full_screen")),
     ("help", "&Help", ("first_steps", "keys", "-", "log", "about")),
 )
 """Name, title and content of every menu; "-" is a line, "|name" a place filled by the window."""
@@ -119,7 +120,7 @@ class Actions(QObject):
         self._add("redo", redo, ["Ctrl+Y", "Ctrl+Shift+Z"], _tr("Do what was taken back"))
         for number in range(1, N_LANE_KEYS + 1):
             self._add_lane(number, parent)
-        for name in ("loop", "live", "full_screen"):
+        for name in ("loop", "live", "picture", "full_screen"):
             self[name].setCheckable(True)
 
     def _add_lane(self, number: int, parent: QObject) -> None:

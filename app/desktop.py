@@ -128,6 +128,7 @@ class Desktop(QObject):
         self.window.add_panel(
             "models", self.tr("Models"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
+        self.window.add_panel("visual", self.tr("Julia"), QWidget(), Qt.DockWidgetArea.RightDockWidgetArea)
 
     def _connect(self) -> None:
         window, bridge, actions = self.window, self.bridge, self.window.actions_

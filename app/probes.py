@@ -22,6 +22,11 @@ TIMEOUT_S = 60.0
 """A first import from a cold disk takes seconds; a driver that hangs takes for ever."""
 
 _SAMPLE_VALUES = 8
+_PICTURE_PX = (640, 360)
+_PICTURES = 3
+"""The first one compiles."""
+_LEAST_CONTRAST = 5.0
+"""Standard deviation in steps of 8 bits, below which a picture shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +128,30 @@ def qt_version() -> str:
 
 
 def opengl_renderer() -> str:
-    """Make an OpenGL context without a window and clear a small image in it."""
-    import moderngl
+    """Draw the Julia set without a window, with the programs that the window uses."""
+    import numpy as np
 
-    # EGL is how Linux makes a context without a display; the others have one way only.
-    options: dict[str, Any] = {"backend": "egl"} if sys.platform.startswith("linux") else {}
-    context = moderngl.create_context(standalone=True, require=330, **options)
-    frame = context.simple_framebuffer((4, 4))
-    frame.use()
-    frame.clear(1.0, 0.0, 0.0)
-    if frame.read()[:3] != b"\xff\x00\x00":
-        raise RuntimeError(f"{context.info['GL_RENDERER']} drew the wrong colour")
-    return f"{context.info['GL_RENDERER']}, OpenGL {context.version_code / 100:.1f}"
+    from app.visual.budget import FINEST
+    from app.visual.offscreen import Canvas, Offscreen
+    from app.visual.renderer import JuliaRenderer, Shot, look_of
+    from engine.services.visual_frame import CALM_FRAME
+
+    offscreen = Offscreen()
+    canvas = Canvas(offscreen, _PICTURE_PX)
+    renderer = JuliaRenderer(offscreen.context, _PICTURE_PX)
+    picture = np.zeros((_PICTURE_PX[1], _PICTURE_PX[0], 4), np.uint8)
+    took_s = 0.0
+    for _ in range(_PICTURES):
+        start_s = time.perf_counter()
+        renderer.draw(CALM_FRAME, canvas.frame, Shot(look_of(), 1.0 / 60.0, FINEST, to_memory=True))
+        canvas.read_into(picture)
+        took_s = time.perf_counter() - start_s
+    if picture[..., :3].std() < _LEAST_CONTRAST:
+        raise RuntimeError(f"{offscreen.renderer} drew nothing")
+    by = ", the processor draws" if offscreen.is_software else ""
+    version = offscreen.context.version_code / 100
+    width, height = _PICTURE_PX
+    return f"{offscreen.renderer}, OpenGL {version:.1f}{by}: {width}x{height} in {1e3 * took_s:.0f} ms"
 
 
 def model_providers() -> str:

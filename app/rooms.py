@@ -22,6 +22,7 @@ from app.panels.settings_dialog import SettingsDialog
 from app.session_keeper import SessionKeeper
 from app.take_desk import TakeDesk
 from app.tick import Tick
+from app.visual_desk import VisualDesk
 from engine.inference.model_store import ModelStore
 from engine.io.device import StreamRequest, list_devices, portaudio_opener
 from engine.io.home import default_home
@@ -49,6 +50,7 @@ class Rooms(QObject):
     analysis : AnalysisDesk
     mic : MicDesk
     live : LiveDesk
+    visual : VisualDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -89,6 +91,8 @@ class Rooms(QObject):
         self.mic = MicDesk(desktop, home, self.takes)
         self.analysis.model.facts_changed.connect(self.mic.show_facts)
         self.live = LiveDesk(desktop, home, self.lanes)
+        self.visual = VisualDesk(desktop)
+        self.analysis.model.facts_changed.connect(self.visual.take_facts)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -111,6 +115,7 @@ class Rooms(QObject):
         self._titles = dict(started.titles)
         self.models.set_current(started.playback.model)
         self._desktop.bridge.set_stems_limit(self._desktop.settings.current.stems.limit_bytes)
+        self.visual.engine_started()
 
     def _show_tick(self, tick: Tick) -> None:
         self.lanes.show_song(tick.folder)
@@ -118,6 +123,7 @@ class Rooms(QObject):
         self.analysis.show_tick(tick)
         self.mic.show_tick(tick)
         self.live.look()
+        self.visual.show_tick(tick)
         if self._settings is not None and self._settings.isVisible():
             self._settings.show_device(tick.device)
 
@@ -243,4 +249,5 @@ class Rooms(QObject):
         self.sessions.end()
         self.library.close()
         self.analysis.close()
+        self.visual.close()
         self.lanes.shutdown()

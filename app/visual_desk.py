@@ -8,17 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.jobs import Task
 from app.panels.stage import Stage
 from app.panels.visual import VisualPanel
 from app.theme import reduced_motion
 from app.tick import Tick
+from app.visual.picture_thread import Kind
 from app.visual.pictures import Pictures
 from app.visual.renderer import look_of
 from engine.errors import ParameterError
 from engine.inference.control_net import ControlNet, load_control_net
+from engine.services.analysis import Analysis
 from engine.services.visual_frame import CALM_FRAME, VisualFrame
 from engine.services.visuals import Visuals
 
@@ -32,6 +34,8 @@ class VisualDesk(QObject):
     Parameters
     ----------
     desktop : Desktop
+    kind : Kind
+        Where pictures are drawn; "" finds out.
 
     Attributes
     ----------
@@ -42,9 +46,13 @@ class VisualDesk(QObject):
         The whole screen, while it is shown.
     visuals : Visuals or None
         None until the engine is there.
+    stage_shown : Signal(object)
+        The `Stage` that was opened: what belongs on the whole screen, over the picture, may be laid into it.
     """
 
-    def __init__(self, desktop: "Desktop") -> None:
+    stage_shown = Signal(object)
+
+    def __init__(self, desktop: "Desktop", kind: Kind = "") -> None:
         super().__init__(desktop)
         self._desktop = desktop
         self._window = desktop.window
@@ -52,7 +60,7 @@ class VisualDesk(QObject):
         self._net: ControlNet | None = None
         self._song: Path | None = None
         self.stage: Stage | None = None
-        self.pictures = Pictures(lambda: CALM_FRAME, parent=self)
+        self.pictures = Pictures(lambda: CALM_FRAME, kind, parent=self)
         self.pictures.set_calm(reduced_motion())
         self._recall()
         self.panel = panel = VisualPanel(self.pictures)
@@ -96,6 +104,11 @@ class VisualDesk(QObject):
             if self.visuals is not None:
                 self.visuals.set_song()
 
+    def take_facts(self, analysis: object) -> None:
+        """Lock to the beats of the song that plays: its `Analysis`, or None while it is not known."""
+        if self.visuals is not None and isinstance(analysis, Analysis):
+            self.visuals.set_beats(analysis.beats_s, analysis.tempo_bpm)
+
     def frame(self) -> VisualFrame:
         """What is drawn now."""
         return self.pictures.frame()
@@ -137,8 +150,9 @@ class VisualDesk(QObject):
             stage = Stage(self.pictures, self._window.actions(), self._window)
             stage.left.connect(self._stage_left)
             stage.setGeometry(self._window.screen().geometry())
-            stage.showFullScreen()
             self.stage = stage
+            self.stage_shown.emit(stage)
+            stage.showFullScreen()
         elif not shown and self.stage is not None:
             self.stage.close()
 

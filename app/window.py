@@ -30,7 +30,7 @@ FIRST_SIZE_PX = (1280, 800)
 LEAST_SIZE_PX = (960, 600)
 SEEK_STEP_S = 5.0
 FINE_SEEK_STEP_S = 1.0
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Raised when docks of an older layout could not be put back where they were."""
 
 

@@ -110,7 +110,7 @@ class VisualPanel(QWidget):
 
     def _lay_out(self) -> None:
         look = tokens()
-        title = QLabel(self.tr("Julia"), self)
+        title = QLabel(self.tr("Driven by"), self)
         title.setFont(font(look.text_title_px, 600))
         self._rate.setFont(font(look.text_small_px, tabular=True))
         self._rate.setStyleSheet(f"color: {look.dim.name()}")
@@ -135,11 +135,10 @@ class VisualPanel(QWidget):
         lower.addLayout(map_column, 1)
         lower.addLayout(choices)
         below = QVBoxLayout()
-        below.setContentsMargins(20, 12, 20, 16)
+        below.setContentsMargins(20, 8, 20, 12)
         below.setSpacing(8)
         below.addLayout(head)
         below.addWidget(self.drives)
-        below.addSpacing(4)
         below.addLayout(lower)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -68,6 +68,7 @@ class FrameBudget:
         self._rung = rung
         self._mean_s = 0.0
         self._n_kept = 0
+        self._n_late = 0
         self._wait_frames = STEADY_FRAMES
         self._came_up = False
 
@@ -87,12 +88,14 @@ class FrameBudget:
         Notes
         -----
         One slow frame among fast ones (another program had the processor) changes nothing: what counts is
-        a mean over about six frames, in which a frame weighs no more than three times what is allowed.
+        a mean over about six frames, in which a frame weighs no more than three times what is allowed, and
+        that more than one was late.
         """
         took_s = min(took_s, 3.0 * self.allowed_s)
         self._n_kept += 1
         self._mean_s = took_s if self._n_kept == 1 else self._mean_s + (took_s - self._mean_s) / 6.0
-        if self._mean_s > self.allowed_s and self._n_kept >= 3:
+        self._n_late = self._n_late + 1 if took_s > self.allowed_s else max(0, self._n_late - 1)
+        if self._mean_s > self.allowed_s and self._n_late >= 2 and self._n_kept >= 3:
             self._lower()
         elif self._n_kept >= self._wait_frames and self._rung < len(LADDER) - 1:
             if self._came_up:
@@ -118,4 +121,5 @@ class FrameBudget:
     def _go(self, rung: int) -> None:
         self._rung = rung
         self._n_kept = 0
+        self._n_late = 0
         self._mean_s = 0.0

@@ -112,7 +112,8 @@ class Visuals:
         self._course = VisualStream(self._memory.rate_hz, seed=seed)
         self._course.steer = self._steer
         self._rules = rules()
-        self._wanted_beats: tuple[Sequence[float], float | None] | None = None
+        self._wanted: tuple[bool, Sequence[float], float | None] | None = None
+        """Whether another song plays, and its beats: from any thread to the visuals thread, taken whole."""
         self._clock = HeardClock(self._memory, TAP)
         self._stream: OutputStream | None = None
         self._rate_hz = self._memory.rate_hz
@@ -154,7 +155,19 @@ class Visuals:
         tempo_bpm : float or None
             Its tempo, where only that is known.
         """
-        self._wanted_beats = (beats_s, tempo_bpm)
+        self._wanted = (True, beats_s, tempo_bpm)
+
+    def set_beats(self, beats_s: Sequence[float] = (), tempo_bpm: float | None = None) -> None:
+        """Lock the orbit to the beats of the song that plays, once they are known.
+
+        Parameters
+        ----------
+        beats_s : sequence of float, seconds
+        tempo_bpm : float or None
+            As for `set_song`.
+        """
+        waiting = self._wanted
+        self._wanted = (waiting is not None and waiting[0], beats_s, tempo_bpm)
 
     def frame(self, ahead_s: float = 0.0) -> VisualFrame:
         """The picture of what is heard `ahead_s` seconds from now; waits for nothing.
@@ -206,10 +219,12 @@ class Visuals:
 
     def step(self) -> None:
         """Take what was played since the last call; only where there is no thread."""
-        wanted, self._wanted_beats = self._wanted_beats, None
+        wanted, self._wanted = self._wanted, None
         if wanted is not None:
-            self._course.new_song()
-            self._course.set_beats(*wanted)
+            is_new, beats_s, tempo_bpm = wanted
+            if is_new:
+                self._course.new_song()
+            self._course.set_beats(beats_s, tempo_bpm)
         try:
             stream = self._heard.stream
         except DeviceError:
@@ -342,12 +357,14 @@ def between(times_s: F64, rows: F64, now_s: float) -> F64:
 
 
 def frame_of(row: F64, time_s: float) -> VisualFrame:
-    """A row and its song time as the renderer's values, in their ranges.
+    """A row as the renderer's values, in their ranges.
 
     Parameters
     ----------
     row : float64 array, shape (N_ROW,)
-    time_s : float
+        See ROW_* of engine.stream.visual_motion.
+    time_s : float, seconds
+        Song time to state in it.
     """
 
     def unit(value: float) -> float:

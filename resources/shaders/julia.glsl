@@ -6,6 +6,7 @@
 //   JULIA     the picture of one moment, linear light, 0 to 1
 //   RESOLVE   temporal anti-aliasing: this moment joined with those before, moved to where they are now
 //   LIMIT     photosensitivity: how much of the new picture each cell of a coarse grid may take
+//   SPREAD    the least of that over each cell and its neighbours
 //   BLEND     the last picture shown, moved on by that much
 //   PRESENT   linear light to the screen, at the screen's size
 
@@ -164,7 +165,8 @@ vec3 outside(Orbit o) {
     float relief = u_relief * smoothstep(0.2, 1.5, far) * (0.35 + 0.65 * exp(-far / 90.0));
     colour *= mix(1.0, 0.22 + 1.25 * lit * lit, relief);
     float gleam = pow(max(slope, 0.0), 24.0) * exp(-far / 40.0) * smoothstep(0.5, 3.0, far);
-    colour += 0.35 * u_relief * gleam * mix(colour, vec3(1.0), 0.5);
+    // In the picture's own colours: white on a dark ground is smoke.
+    colour += u_relief * gleam * (0.6 * colour + 0.06 * palette(u_hue + u_spark));
 
     // Filaments: a thin bright line where the set is, and what it lights around itself.
     float thread = exp(-far * 0.8);
@@ -256,11 +258,12 @@ uniform sampler2D u_shown;
 uniform sampler2D u_state;
 uniform vec2 u_cells;
 uniform float u_dt;         // seconds
-uniform float u_travel;     // luminance that may be travelled at once
+uniform float u_turns;      // turns that may be taken at once
 uniform float u_rate;       // and a second
-uniform float u_red;        // luminance that a step of red counts for
+uniform vec2 u_step;        // change of luminance and of red that counts as a turn
+uniform float u_free;       // share of that step that is always free
 uniform bool u_first;
-out vec4 f_state;           // share, credit, luminance shown, red shown
+out vec4 f_state;           // share, turns left, course of luminance, course of red
 
 const int POINTS = 12;
 
@@ -278,30 +281,65 @@ vec2 judged(sampler2D picture) {
     return vec2(dot(sum, vec3(0.2126, 0.7152, 0.0722)), red);
 }
 
+// A course is the furthest value of the way that is under way, plus 1; negative on the way down.
+float followed(float course, float shown, float step, inout float left) {
+    float way = sign(course), furthest = abs(course) - 1.0;
+    if (way * (shown - furthest) >= 0.0) return way * (shown + 1.0);
+    if (abs(shown - furthest) < step) return course;
+    left -= 1.0;
+    return -way * (shown + 1.0);
+}
+
+// How much of the change may be shown: all of it on the same way, and against it while turns are left.
+float allowed(float course, float shown, float now, float free, float left) {
+    float way = sign(course), furthest = abs(course) - 1.0;
+    if (left >= 1.0 || way * (now - furthest) >= -free) return 1.0;
+    float room = way * (shown - (furthest - way * free));
+    return clamp(room / max(abs(now - shown), 1e-5), 0.0, 1.0);
+}
+
 void main() {
     vec2 now = judged(u_now);
-    if (u_first) { f_state = vec4(1.0, u_travel, now); return; }
+    if (u_first) { f_state = vec4(1.0, u_turns, now + 1.0); return; }
     vec2 shown = judged(u_shown);
     vec4 state = texelFetch(u_state, ivec2(gl_FragCoord.xy), 0);
     // What was shown last is measured, not believed: what neighbours let through is paid for, too.
-    float paid = max(abs(shown.x - state.z), u_red * abs(shown.y - state.w));
-    float credit = min(state.y - paid + u_rate * u_dt, u_travel);
-    float wanted = max(abs(now.x - shown.x), u_red * abs(now.y - shown.y));
-    float share = wanted > 1e-5 ? clamp(credit / wanted, 0.0, 1.0) : 1.0;
-    f_state = vec4(share, credit, shown);
+    float left = min(state.y + u_rate * u_dt, u_turns);
+    float course = followed(state.z, shown.x, u_step.x, left);
+    float red = followed(state.w, shown.y, u_step.y, left);
+    float share = min(allowed(course, shown.x, now.x, u_free * u_step.x, left),
+                      allowed(red, shown.y, now.y, u_free * u_step.y, left));
+    f_state = vec4(share, left, course, red);
+}
+
+#elif defined(SPREAD)
+
+// Between the middles of two cells the share is interpolated. Of these values none lets a point of a cell take
+// more than the cell may, whatever its neighbours do.
+uniform sampler2D u_state;
+out vec4 f_share;
+
+void main() {
+    ivec2 here = ivec2(gl_FragCoord.xy);
+    ivec2 last = textureSize(u_state, 0) - 1;
+    float share = 1.0;
+    for (int y = -1; y <= 1; y++)
+        for (int x = -1; x <= 1; x++)
+            share = min(share, texelFetch(u_state, clamp(here + ivec2(x, y), ivec2(0), last), 0).r);
+    f_share = vec4(share);
 }
 
 #elif defined(BLEND)
 
 uniform sampler2D u_now;
 uniform sampler2D u_shown;
-uniform sampler2D u_state;
+uniform sampler2D u_share;
 uniform vec2 u_size;
 out vec4 f_colour;
 
 void main() {
     ivec2 here = ivec2(gl_FragCoord.xy);
-    float share = textureLod(u_state, gl_FragCoord.xy / u_size, 0.0).r;
+    float share = textureLod(u_share, gl_FragCoord.xy / u_size, 0.0).r;
     vec3 now = texelFetch(u_now, here, 0).rgb;
     if (share >= 1.0) { f_colour = vec4(now, 1.0); return; }
     f_colour = vec4(mix(texelFetch(u_shown, here, 0).rgb, now, clamp(share, 0.0, 1.0)), 1.0);
