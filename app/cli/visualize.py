@@ -23,7 +23,7 @@ ENDINGS = (".mp4", ".png")
 MAX_SHEET = 100
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT in pixels."""
 
     name = "WxH"
@@ -178,7 +178,7 @@ def _pictures(film: "Film", path: Path, times_s: list[float], *, quiet: bool) ->
     image = QImage(whole.data, width, height, 4 * width, QImage.Format.Format_RGB32)
     part = path.with_name(f".{path.name}.part")
     try:
-        if not image.save(str(part), "PNG"):
+        if not image.save(str(part), b"PNG"):
             raise EncodeError(f"{path} could not be written; is the disk full?")
         part.replace(path)
     finally:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.theme import font, lane_title, tokens
 
-ROW_PX = 32
+ROW_PX, LEAST_ROW_PX = 32, 24
 DRIVES = ("drums", "bass", "vocals", "other")
 _NAME_PX, _DRIVE_PX, _BAR_PX = 20, 100, 198
 """Where name, what it moves, and the bar begin."""
@@ -30,7 +30,8 @@ class StemDrives(QWidget):
             "vocals": self.tr("hue"),
             "other": self.tr("rotation"),
         }
-        self.setFixedHeight(ROW_PX * len(DRIVES))
+        self.setMinimumHeight(LEAST_ROW_PX * len(DRIVES))
+        self.setMaximumHeight(ROW_PX * len(DRIVES))
         self.setMinimumWidth(_BAR_PX + 40)
         self.setAccessibleName(self.tr("What drives the picture"))
         self.setToolTip(
@@ -57,12 +58,12 @@ class StemDrives(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows."""
         del event
-        look = tokens()
+        look, row_px = tokens(), self.height() / len(DRIVES)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(font(look.text_body_px))
             for k, (name, level) in enumerate(zip(DRIVES, self._levels, strict=True)):
-                middle = ROW_PX * (k + 0.5)
+                middle = row_px * (k + 0.5)
                 colour = look.lane_colour(name)
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colour)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -235,7 +234,7 @@ class _Sound:
         while have < wanted and (block := next(self._blocks, None)) is not None:
             parts.append(block)
             have += block.shape[1]
-        sound = cast("F32", np.concatenate(parts, axis=1))
+        sound = np.concatenate(parts, axis=1)
         self._left = sound[:, wanted:]
         self._given += min(wanted, have)
         return sound[:, :wanted]

@@ -7,18 +7,15 @@ same bytes.
 
 import contextlib
 import os
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -108,7 +105,7 @@ class VideoWriter:
             self._file = av.open(str(self.part_path), "w", format="mp4", options={"movflags": "+faststart"})
             self._pictures = cast("VideoStream", self._file.add_stream(self.encoder, rate=rate))
             sound_hz = rate_hz if rate_hz in SOUND_RATES_HZ else 48_000
-            self._sound = cast("AudioStream", self._file.add_stream("aac", rate=sound_hz))
+            self._sound = self._file.add_stream("aac", rate=sound_hz)
         except (FFmpegError, OSError) as err:
             raise EncodeError(f"{path} cannot be created; is the folder writable and not full?") from err
         self._set_up_pictures(size, rate)
@@ -158,7 +155,7 @@ class VideoWriter:
             format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED
         )
         frame.pts, frame.time_base = self.n_pictures, self._pictures.codec_context.time_base
-        self._mux(lambda: self._pictures.encode(frame))
+        self._mux(self._pictures, frame)
         self.n_pictures += 1
 
     def write_sound(self, block: F32) -> None:
@@ -169,14 +166,15 @@ class VideoWriter:
         frame.sample_rate = self._rate_hz
         frame.pts, frame.time_base = self.n_frames, Fraction(1, self._rate_hz)
         for part in self._resampler.resample(frame):
-            self._mux(lambda part=part: self._sound.encode(part))
+            self._mux(self._sound, part)
         self.n_frames += block.shape[1]
 
-    def _mux(self, encode: Callable[[], list[Packet]]) -> None:
+    def _mux(self, stream: Any, frame: VideoFrame | AudioFrame | None) -> None:
+        """Encode a frame into its stream, or with None what is left."""
         if not self._is_open:
             raise EncodeError(f"{self.path} is finished; nothing can be added to it")
         try:
-            self._file.mux(encode())
+            self._file.mux(stream.encode(frame))
         except (FFmpegError, OSError) as err:
             self.abort()
             raise self._full() from err
@@ -184,9 +182,9 @@ class VideoWriter:
     def commit(self) -> None:
         """End both streams, close the file, give it its final name."""
         for part in self._resampler.resample(None):
-            self._mux(lambda part=part: self._sound.encode(part))
-        self._mux(lambda: self._pictures.encode(None))
-        self._mux(lambda: self._sound.encode(None))
+            self._mux(self._sound, part)
+        self._mux(self._pictures, None)
+        self._mux(self._sound, None)
         self._is_open = False
         try:
             self._file.close()
