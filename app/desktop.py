@@ -119,6 +119,7 @@ class Desktop(QObject):
         # Their panels are built with the rooms; their places are known from the start, so that they come
         # back.
         self.window.add_panel("library", self.tr("Library"), QWidget(), Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.window.add_panel("lyrics", self.tr("Lyrics"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea)
         self.window.add_panel(
             "analysis", self.tr("Analysis"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )

@@ -151,6 +151,20 @@ class LyricsView(QWidget):
         """The line that keys mean: the one that was walked to, or the one that is sung."""
         return self._goal if self._chosen is None else self._chosen
 
+    def place_of(self, number: int, word: int) -> QRectF:
+        """Where a word stands, or the first row of it; empty while its line is not seen."""
+        for place in self._places():
+            if place.number == number and word < len(place.line.boxes) and place.line.boxes[word]:
+                box, scale = place.line.boxes[word][0], place.scale
+                left = self.width() / 2 + box.left() * scale
+                return QRectF(left, place.top + box.top() * scale, box.width() * scale, box.height() * scale)
+        return QRectF()
+
+    @property
+    def laid_out(self) -> tuple[int, ...]:
+        """Lines that are laid out: those around what is seen."""
+        return tuple(self._lines)
+
     def set_font_px(self, px: int) -> None:
         """Write larger or smaller."""
         px = max(LEAST_FONT_PX, min(MOST_FONT_PX, px))

@@ -6,13 +6,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
 from app.controls.toggle import Toggle
-from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_presets import MicPresets
 from app.mic_state import SIDES, MicState, Side, spelt_out
 from app.mic_tick import MicTick
 from app.models_model import short_title, size_text
 from app.panels.mic_tuner import Tuner
+from app.task_models import TaskModels
 from app.theme import icon, tokens
 
 HEIGHT_PX = 44
@@ -29,7 +29,7 @@ class MicBar(QWidget):
     state : MicState
     edits : MicEdits
     presets : MicPresets
-    denoisers : MicDenoisers
+    denoisers : TaskModels
     parent : QWidget or None
 
     Attributes
@@ -50,7 +50,7 @@ class MicBar(QWidget):
         state: MicState,
         edits: MicEdits,
         presets: MicPresets,
-        denoisers: MicDenoisers,
+        denoisers: TaskModels,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
