@@ -17,7 +17,9 @@ from engine.errors import EncodeError, ParameterError
 from engine.inference.model_store import ModelStore
 from engine.io.encode import Bits, Container, OutputFormat, check_output, check_rate
 from engine.io.home import Home, default_home
+from engine.io.lyric_tags import write_lyric_tags
 from engine.io.song_store import SongStore
+from engine.lyrics import Lyrics
 from engine.services.export import export_stems
 from engine.services.mixdown import LaneSetting, Mix, export_mix
 
@@ -46,6 +48,8 @@ class ExportSource:
         Looked at when the export starts.
     home : Home or None
         Where the model's card lies; None is the user's own.
+    lyrics : Lyrics or None
+        As they are shown; None where there are none.
     """
 
     song: Path
@@ -57,6 +61,7 @@ class ExportSource:
     duration_s: float | None
     mixer: MixerState
     home: Home | None = None
+    lyrics: Lyrics | None = None
 
     @property
     def name(self) -> str:
@@ -78,6 +83,8 @@ class ExportOrder:
     folder : Path
     mix : Mix
         What the mixer stood at.
+    with_lyrics : bool
+        Whether the files carry the lyrics as tags.
     """
 
     source: ExportSource
@@ -86,6 +93,7 @@ class ExportOrder:
     fmt: OutputFormat
     folder: Path
     mix: Mix = field(default_factory=Mix)
+    with_lyrics: bool = False
 
     @property
     def n_files(self) -> int:
@@ -181,6 +189,14 @@ def run_export(order: ExportOrder, task: Task) -> Exported:
     JobCancelled
         The user cancelled; nothing is left behind.
     """
+    exported = _write(order, task)
+    if order.with_lyrics and order.source.lyrics is not None:
+        for path in exported.files:
+            write_lyric_tags(path, order.source.lyrics)
+    return exported
+
+
+def _write(order: ExportOrder, task: Task) -> Exported:
     source = order.source
     progress: Callable[[float], None] = task.report
     try:

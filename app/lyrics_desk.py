@@ -28,6 +28,7 @@ from app.tick import Tick
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.io.lyric_files import write_lyrics
+from engine.lyrics import Lyrics
 from engine.services.transcription_job import Hearing
 
 if TYPE_CHECKING:
@@ -157,6 +158,12 @@ class LyricsDesk(QObject):
             actions[name].setEnabled(has_song)
         for name in ("lyrics_sooner", "lyrics_later"):
             actions[name].setEnabled(self.state.is_timed)
+
+    @property
+    def shown(self) -> Lyrics | None:
+        """The lyrics as they are shown: moved by their offset."""
+        lyrics = self.state.lyrics
+        return None if lyrics is None else moved(lyrics, self.state.offset_s)
 
     def show_tick(self, tick: Tick) -> None:
         """Follow the song, and what is heard of it."""
@@ -347,9 +354,9 @@ class LyricsDesk(QObject):
         kind : str
             One of `engine.io.lyric_files.KINDS`.
         """
-        if self.state.lyrics is None:
+        lyrics = self.shown
+        if lyrics is None:
             return
-        lyrics = moved(self.state.lyrics, self.state.offset_s)
         title = self._desktop.bridge.tick.title
 
         def write(_task: Task) -> Path:

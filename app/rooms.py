@@ -176,6 +176,7 @@ class Rooms(QObject):
             duration_s=tick.duration_s,
             mixer=desktop.mixer,
             home=self._home,
+            lyrics=self.lyrics.shown,
         )
         export = desktop.settings.current.export
         choice = ExportChoice(export.container, export.bits, export.folder)

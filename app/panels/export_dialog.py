@@ -197,6 +197,7 @@ class ExportDialog(QDialog):
             fmt=make_format(self.form.container, self.form.bits),
             folder=self.form.folder,
             mix=take_mix(source.mixer),
+            with_lyrics=self.form.with_lyrics,
         )
 
     def refusal(self) -> str:

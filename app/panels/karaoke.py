@@ -53,6 +53,7 @@ class KaraokeSheet(QWidget):
         super().__init__(ground)
         look = tokens()
         self._state = state
+        self._ground = ground
         self.view = LyricsView(state, None, self)
         self.view.set_on_picture(True)
         self.ribbon = SingRibbon(along, self)
@@ -75,7 +76,7 @@ class KaraokeSheet(QWidget):
         self._quiet.setInterval(CONTROLS_MS)
         self._quiet.timeout.connect(self._hide_controls)
         self._lay_out()
-        self.fader.value_edited.connect(lambda gain_db, _gesture: self.vocals_wanted.emit(gain_db))
+        self.fader.value_edited.connect(self._ask_vocals)
         self.fader.typing_wanted.connect(lambda: self.gain.start_typing(self.fader))
         self.gain.value_typed.connect(self.vocals_wanted)
         state.changed.connect(self._show_whether)
@@ -115,6 +116,9 @@ class KaraokeSheet(QWidget):
         column.addWidget(self.view, 1)
         column.addWidget(self.ribbon)
 
+    def _ask_vocals(self, gain_db: float, _gesture: int) -> None:
+        self.vocals_wanted.emit(gain_db)
+
     # --- what is shown -----------------------------------------------------------------------------
 
     def show_tick(self, tick: Tick) -> None:
@@ -147,8 +151,8 @@ class KaraokeSheet(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Be as large as the ground; a moved pointer brings the controls."""
-        if event.type() == QEvent.Type.Resize and watched is self.parentWidget():
-            self.setGeometry(self.parentWidget().rect())
+        if event.type() == QEvent.Type.Resize and watched is self._ground:
+            self.setGeometry(self._ground.rect())
         elif event.type() == QEvent.Type.MouseMove:
             self.show_controls()
         return False

@@ -181,7 +181,7 @@ class LyricsHead(QWidget):
         self.transcribe.clicked.connect(self.transcribe_pressed)
         self.sooner.clicked.connect(partial(self._step, -OFFSET_STEP_S))
         self.later.clicked.connect(partial(self._step, OFFSET_STEP_S))
-        self.offset.value_typed.connect(lambda value: self.offset_wanted.emit(value, False))
+        self.offset.value_typed.connect(self._ask_offset)
         self.smaller.clicked.connect(lambda: self.size_wanted.emit(-1))
         self.larger.clicked.connect(lambda: self.size_wanted.emit(1))
         self.sing.clicked.connect(self._ask_sing)
@@ -190,6 +190,9 @@ class LyricsHead(QWidget):
 
     def _step(self, by_s: float, _checked: bool = False) -> None:
         self.offset_wanted.emit(round(self._offset_s + by_s, 3), True)
+
+    def _ask_offset(self, offset_s: float) -> None:
+        self.offset_wanted.emit(offset_s, False)
 
     def _ask_sing(self, on: bool) -> None:
         # It shows what is, not what is wished.

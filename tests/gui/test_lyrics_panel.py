@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.desktop import Desktop
+from app.export_order import run_export
 from app.lyrics_desk import LyricsDesk, stepped_px
 from app.lyrics_state import Origin
+from app.panels.export_dialog import ExportDialog
 from app.panels.lyrics_view import LEAST_FONT_PX, MOST_FONT_PX
 from engine.io.home import Home
 from engine.io.lyric_files import KINDS, format_lyrics, read_lyrics, suffix_of
+from engine.io.lyric_tags import read_lyric_tags
 from engine.lyrics import Lyrics, Segment, Word
 from engine.services.lyrics_store import LyricsStore
 from engine.services.transcription_job import JobState
@@ -177,6 +181,26 @@ def test_lyrics_are_saved_as_they_are_shown(room: Room, song: Path, tmp_path: Pa
         assert saved.timing == ("words" if kind in {"lrc-words", "vtt", "json"} else "lines"), kind
         starts_s = [segment.start_s for segment in saved.lyrics.segments]
         assert starts_s == pytest.approx([1.5, 5.5], abs=0.01), kind
+
+
+def test_an_export_carries_the_lyrics_when_it_is_asked_to(room: Room, song: Path, tmp_path: Path) -> None:
+    room.play(song)
+    room.trigger("export")
+    dialog = room.desktop.window.findChild(ExportDialog)
+    assert dialog is not None
+    dialog.form.set_what("mix")
+    dialog.form.set_folder(str(tmp_path / "out"))
+    dialog.form.set_with_lyrics(True)
+    order = dialog.order()
+    dialog.close()
+    room.desktop.pool.start(partial(run_export, order))
+    room.wait_for(lambda: any((tmp_path / "out").glob("*.wav")))
+    written = next((tmp_path / "out").glob("*.wav"))
+    room.wait_for(lambda: read_lyric_tags(written) is not None)
+    tagged = read_lyric_tags(written)
+    assert tagged is not None
+    assert [segment.text for segment in tagged.segments] == room.lines
+    assert tagged.segments[0].words[1].start_s == pytest.approx(1.5, abs=0.01)
 
 
 def test_a_missing_model_is_offered_with_its_licence_and_a_failure_is_said(
