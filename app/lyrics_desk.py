@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from app.jobs import Task
+from app.karaoke_show import KaraokeShow
 from app.lyric_edits import LyricEdits
 from app.lyric_lines import moved
 from app.lyrics_model import LyricsModel
@@ -20,7 +21,7 @@ from app.lyrics_state import LyricsState
 from app.panels.licence_dialog import LicenceDialog
 from app.panels.lyrics import LYRIC_SUFFIXES, LyricsPanel
 from app.panels.lyrics_head import OFFSET_STEP_S
-from app.panels.lyrics_view import LEAST_FONT_PX, MOST_FONT_PX
+from app.panels.lyrics_view import stepped_px
 from app.panels.sing_ribbon import SingRibbon
 from app.sing_along import SingAlong
 from app.task_models import TaskModels
@@ -34,11 +35,10 @@ from engine.services.transcription_job import Hearing
 if TYPE_CHECKING:
     from app.desktop import Desktop
     from app.mic_desk import MicDesk
+    from app.visual_desk import VisualDesk
 
 LEAST_PX, OPEN_PX = 180, 280
 """A panel that is lower than the first when it is first seen is opened as high as the second."""
-SIZE_STEP = 1.12
-"""A step of the type: six double it."""
 _IN_MENU = ("open_lyrics", "paste_lyrics", "", "align_lyrics", "", "save_lyrics", "drop_lyrics")
 _FORMATS: tuple[tuple[str, str, str], ...] = (
     ("lrc", "LRC, a time a line", "*.lrc"),
@@ -58,8 +58,8 @@ class LyricsDesk(QObject):
     desktop : Desktop
     home : Home
         Where models, stems and lyrics lie.
-    mic : MicDesk
-        Whose voice is followed.
+    neighbours : (MicDesk, VisualDesk)
+        Whose voice is followed, and whose picture stands behind karaoke.
 
     Attributes
     ----------
@@ -71,13 +71,14 @@ class LyricsDesk(QObject):
     along : SingAlong
     panel : LyricsPanel
     ribbon : SingRibbon
+    karaoke : KaraokeShow
     """
 
-    def __init__(self, desktop: "Desktop", home: Home, mic: "MicDesk") -> None:
+    def __init__(self, desktop: "Desktop", home: Home, neighbours: "tuple[MicDesk, VisualDesk]") -> None:
         super().__init__(desktop)
         self._desktop = desktop
         self._window = desktop.window
-        self._mic = mic
+        self._mic = neighbours[0]
         self.state = LyricsState(self)
         self.edits = LyricEdits(self.state, desktop.edits)
         self.model = LyricsModel(self.state, self.edits, desktop.pool, home, self)
@@ -91,6 +92,7 @@ class LyricsDesk(QObject):
         self._dock = self._window.dock("lyrics")
         self.panel = LyricsPanel(self.state, self.edits, (self.model, self.models), self._entries())
         self.along = SingAlong(desktop.bridge, desktop.pool, self)
+        self.karaoke = KaraokeShow(desktop, self.state, self.along, neighbours)
         self.ribbon = SingRibbon(self.along, self.panel)
         self.ribbon.hide()
         self.panel.add_below(self.ribbon)
@@ -126,6 +128,7 @@ class LyricsDesk(QObject):
         self.models.failed.connect(status.warn)
         self.models.ready.connect(self._fetched)
         self.models.changed.connect(self._note_models)
+        head.full_screen_wanted.connect(self._window.actions_["karaoke"].trigger)
         head.sing_wanted.connect(self._window.actions_["sing"].setChecked)
         self._window.actions_["sing"].toggled.connect(self._sing)
         self.ribbon.mic_wanted.connect(self._mic.switch_on)
@@ -173,9 +176,11 @@ class LyricsDesk(QObject):
         self.panel.show_tick(tick)
         self.along.show_tick(tick)
         self.ribbon.show_tick(tick)
+        self.karaoke.show_tick(tick)
 
     def close(self) -> None:
         """End the worker and the singer's thread; what is not kept yet is."""
+        self.karaoke.close()
         self.along.close()
         self.model.close()
 
@@ -370,10 +375,3 @@ class LyricsDesk(QObject):
     def _drop(self) -> None:
         self.model.cancel()
         self.edits.show(self.tr("Remove lyrics"), None)
-
-
-def stepped_px(px: int, steps: int) -> int:
-    """A size of type some steps larger or smaller, a pixel at least, within what is allowed."""
-    wanted = round(px * SIZE_STEP**steps)
-    wanted = max(wanted, px + 1) if steps > 0 else min(wanted, px - 1) if steps < 0 else px
-    return max(LEAST_FONT_PX, min(MOST_FONT_PX, wanted))

@@ -89,7 +89,9 @@ class KaraokeSheet(QWidget):
         self.setFocusProxy(self.view)
 
     def _lay_out(self) -> None:
-        label = QLabel(self.tr("Vocals"), self._controls)
+        self._caption = QLabel(self.tr("Vocals"), self._controls)
+        hint = QLabel(self.tr("Esc or K: back"), self._controls)
+        hint.setProperty("class", "dim")
         self.fader.setAccessibleName(self.tr("Vocals of the song"))
         self.fader.setToolTip(self.tr("How loud the singer of the song is beside you"))
         self.gain.setAccessibleName(self.tr("Vocals of the song in decibels"))
@@ -98,7 +100,7 @@ class KaraokeSheet(QWidget):
         controls = QHBoxLayout(self._controls)
         controls.setContentsMargins(0, 0, 0, 0)
         controls.setSpacing(8)
-        for widget in (label, self.fader, self.gain):
+        for widget in (self._caption, self.fader, self.gain, hint):
             controls.addWidget(widget)
         names = QVBoxLayout()
         names.setSpacing(2)
@@ -134,6 +136,11 @@ class KaraokeSheet(QWidget):
         """Show how loud the vocals are."""
         self.fader.show_value(gain_db)
         self.gain.show_value(gain_db)
+
+    def set_has_vocals(self, has: bool) -> None:
+        """Whether there are vocals to be turned down."""
+        for widget in (self.fader, self.gain, self._caption):
+            widget.setVisible(has)
 
     def _show_whether(self) -> None:
         self._nothing.setVisible(self._state.lyrics is None)

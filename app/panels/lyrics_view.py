@@ -35,6 +35,8 @@ from app.tick import Tick
 from engine.lyrics import Segment
 
 LEAST_FONT_PX, MOST_FONT_PX = 14, 96
+SIZE_STEP = 1.12
+"""A step of the type: six double it."""
 MARGIN_PX = 24
 ANCHOR = 0.46
 """Where the sung line stands, of the height: a little above the middle, because one reads on."""
@@ -406,8 +408,9 @@ class LyricsView(QWidget):
         return None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what a click would go to."""
+        """Show what a click would go to; what lies behind wants to know of the pointer, too."""
         self._hover(self._hit(event.position()))
+        event.ignore()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer."""
@@ -418,8 +421,11 @@ class LyricsView(QWidget):
         hit = hit if self._state.is_timed else None
         if hit != self._hovered:
             self._hovered = hit
-            shape = Qt.CursorShape.ArrowCursor if hit is None else Qt.CursorShape.PointingHandCursor
-            self.setCursor(shape)
+            if hit is None:
+                # Whatever it stands on says what the pointer is.
+                self.unsetCursor()
+            else:
+                self.setCursor(Qt.CursorShape.PointingHandCursor)
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -433,6 +439,8 @@ class LyricsView(QWidget):
         hit = self._hit(event.position())
         if event.button() == Qt.MouseButton.LeftButton and hit is not None:
             self.edit(hit[0])
+        elif hit is None:
+            event.ignore()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with the line under the pointer, or with the chosen one."""
@@ -518,3 +526,10 @@ class LyricsView(QWidget):
                 middle_px = place.top + place.area.height() / 2
                 width_px = self.width() - 2 * MARGIN_PX
                 field.setGeometry(MARGIN_PX, round(middle_px - high_px / 2), width_px, round(high_px))
+
+
+def stepped_px(px: int, steps: int) -> int:
+    """A size of type some steps larger or smaller, a pixel at least, within what is allowed."""
+    wanted = round(px * SIZE_STEP**steps)
+    wanted = max(wanted, px + 1) if steps > 0 else min(wanted, px - 1) if steps < 0 else px
+    return max(LEAST_FONT_PX, min(MOST_FONT_PX, wanted))

@@ -14,10 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from app.desktop import Desktop
 from app.export_order import run_export
-from app.lyrics_desk import LyricsDesk, stepped_px
+from app.lyrics_desk import LyricsDesk
 from app.lyrics_state import Origin
+from app.mixer_state import Strip
 from app.panels.export_dialog import ExportDialog
-from app.panels.lyrics_view import LEAST_FONT_PX, MOST_FONT_PX
+from app.panels.lyrics_view import LEAST_FONT_PX, MOST_FONT_PX, stepped_px
 from engine.io.home import Home
 from engine.io.lyric_files import KINDS, format_lyrics, read_lyrics, suffix_of
 from engine.io.lyric_tags import read_lyric_tags
@@ -269,6 +270,35 @@ def test_who_sings_the_melody_an_octave_lower_is_praised(
     singer.trigger("sing")
     assert not ribbon.isVisible()
     assert not along.is_on
+
+
+def test_karaoke_lays_the_words_on_the_stage_and_turns_the_vocals_down(
+    room: Room, song: Path, turntable: Turntable
+) -> None:
+    room.play(song)
+    room.desktop.mixer.set_strip("vocals", Strip(gain_db=-3.0))
+    n_steps = room.desktop.edits.stack.count()
+    room.trigger("karaoke")
+    show = room.desk.karaoke
+    assert show.sheet is not None
+    assert show.sheet.isVisible()
+    assert show.sheet.size() == show.sheet.parentWidget().size()
+    assert room.desktop.mixer.strip("vocals").gain_db == -18.0
+    room.desktop.bridge.seek(5.1)
+    sheet = show.sheet
+    room.wait_for(lambda: sheet.view.shown.line == 1)
+    show.sheet.fader.edit_value(-30.0)
+    assert room.desktop.mixer.strip("vocals").gain_db == pytest.approx(-30.0)
+    assert room.desktop.settings.current.lyrics.guide_db == pytest.approx(-30.0)
+    place = sheet.view.place_of(0, 0).center().toPoint()
+    room.qtbot.mouseClick(sheet.view, Qt.MouseButton.LeftButton, pos=place)
+    room.wait_for(lambda: room.desktop.bridge.tick.position_s < 4.0)
+    room.qtbot.keyClick(sheet.view, Qt.Key.Key_Escape)
+    room.wait_for(lambda: show.sheet is None)
+    assert not room.desktop.window.actions_["karaoke"].isChecked()
+    assert not room.desktop.window.actions_["picture"].isChecked()
+    assert room.desktop.mixer.strip("vocals").gain_db == -3.0
+    assert room.desktop.edits.stack.count() == n_steps
 
 
 def test_type_is_stepped_within_its_range() -> None:
