@@ -12,12 +12,11 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from app.bridge import Bridge
 from app.jobs import Job, JobPool, Task
 from app.tick import Tick
-from engine.services.curve_file import load_curves, save_curves
-from engine.services.sing_score import Melody, melody_of
-from engine.services.singing import NOTHING_SUNG, Singing, Sung
+from engine.services.sing_score import NOTHING_SUNG, Melody, Sung, melody_of
 
 if TYPE_CHECKING:
     from engine.services.playback import Playback
+    from engine.services.singing import Singing
 
 VOCALS = "vocals"
 
@@ -103,6 +102,8 @@ class SingAlong(QObject):
     def _follow(self) -> None:
         playback = self._bridge.playback
         if playback is not None and self._singing is None:
+            from engine.services.singing import Singing
+
             self._singing = Singing(playback, partial(_round_trip_s, playback))
             self._singing.set_melody(self.melody)
 
@@ -151,6 +152,7 @@ class SingAlong(QObject):
 
 def _find_melody(folder: Path, task: Task) -> Melody:
     """The melody of a song's vocal stem; on a job's thread."""
+    from engine.services.curve_file import load_curves, save_curves
     from engine.services.curves import lane_curves
 
     curves = load_curves(folder, VOCALS)

@@ -94,6 +94,8 @@ class LyricsView(QWidget):
         By how many steps the type should be larger.
     shown : Mark
         What was painted last.
+    shown_at_s : float
+        When that was, on the clock of `time.monotonic`.
     """
 
     seek_wanted = Signal(float)
@@ -115,6 +117,7 @@ class LyricsView(QWidget):
         self._hovered: tuple[int, int] | None = None
         self._moved_at_s = 0.0
         self.shown = Mark(-1, -1, 0.0)
+        self.shown_at_s = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._step)
@@ -333,7 +336,7 @@ class LyricsView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the lines that the region touches."""
         middle_px = self.width() / 2
-        now_s, timed = self.time_s, self._state.is_timed
+        mark, now_s, timed = self.mark, self.time_s, self._state.is_timed
         with QPainter(self) as painter:
             painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
             for place in self._places():
@@ -349,7 +352,7 @@ class LyricsView(QWidget):
                 painter.restore()
             if not self._on_picture:
                 draw_focus(painter, self, theme.tokens().radius_medium_px)
-        self.shown = self.mark
+        self.shown, self.shown_at_s = mark, time.monotonic()
 
     def _paint_line(self, painter: QPainter, place: _Place, now_s: float) -> None:
         line, look = place.line, theme.tokens()

@@ -120,6 +120,33 @@ def credit(off_cents: float) -> float:
     return max(SUNG_CREDIT, 1.0 - (1.0 - SUNG_CREDIT) * share)
 
 
+@dataclass(frozen=True, slots=True)
+class Sung:
+    """What was sung of late.
+
+    Parameters
+    ----------
+    song_s : float64 array, shape (n,)
+        Where in the song each row was sung, seconds; NaN while the song stood.
+    pitch_hz : float32 array, shape (n,)
+        0 where nothing was sung.
+    score : float or None
+        0 to 100; None before the melody's first note.
+    """
+
+    song_s: F64
+    pitch_hz: F32
+    score: float | None = None
+
+    @property
+    def now_hz(self) -> float:
+        """Pitch of the newest row; 0 for none."""
+        return float(self.pitch_hz[-1]) if self.pitch_hz.size else 0.0
+
+
+NOTHING_SUNG: Final = Sung(np.zeros(0), np.zeros(0, np.float32))
+
+
 class SingScore:
     """The score of one singing.
 

@@ -9,7 +9,6 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 import numpy as np
@@ -20,7 +19,7 @@ from engine.realtime import layout as at
 from engine.realtime.memory import EngineMemory
 from engine.services.heard_clock import HeardClock
 from engine.services.playback_status import PlaybackStatus
-from engine.services.sing_score import Melody, SingScore
+from engine.services.sing_score import NOTHING_SUNG, Melody, SingScore, Sung
 from engine.stream.pitch import PitchStream
 from engine.stream.ring import TAIL
 from engine.units import F32, F64
@@ -50,33 +49,6 @@ class HeardSong(Protocol):
     def status(self) -> PlaybackStatus:
         """Where playback stands."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Sung:
-    """What was sung of late.
-
-    Parameters
-    ----------
-    song_s : float64 array, shape (n,)
-        Where in the song each row was sung, seconds; NaN while the song stood.
-    pitch_hz : float32 array, shape (n,)
-        0 where nothing was sung.
-    score : float or None
-        0 to 100; None before the melody's first note.
-    """
-
-    song_s: F64
-    pitch_hz: F32
-    score: float | None = None
-
-    @property
-    def now_hz(self) -> float:
-        """Pitch of the newest row; 0 for none."""
-        return float(self.pitch_hz[-1]) if self.pitch_hz.size else 0.0
-
-
-NOTHING_SUNG: Final = Sung(np.zeros(0), np.zeros(0, np.float32))
 
 
 class Singing:
