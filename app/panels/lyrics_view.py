@@ -28,8 +28,8 @@ from app.controls.focus import claims_key, draw_focus
 from app.lyric_edits import LyricEdits
 from app.lyrics_state import LyricsState
 from app.panels.lyric_field import LyricField
-from app.panels.lyric_line import LyricLine
 from app.panels.lyric_menu import open_line_menu
+from app.panels.lyric_places import MARGIN_PX, LyricPlaces, Place
 from app.panels.play_head import PlayHead
 from app.tick import Tick
 from engine.lyrics import Segment
@@ -37,18 +37,12 @@ from engine.lyrics import Segment
 LEAST_FONT_PX, MOST_FONT_PX = 14, 96
 SIZE_STEP = 1.12
 """A step of the type: six double it."""
-MARGIN_PX = 24
-ANCHOR = 0.46
-"""Where the sung line stands, of the height: a little above the middle, because one reads on."""
-REST_SIZE = 0.58
-"""Size of the other lines beside that of the sung one."""
-GAP = 0.55
-"""Between two lines, of the size of the type."""
 LINGER_S = 0.4
 """After its end, a line makes way for the next."""
 BROWSE_S = 6.0
 """Who has scrolled away is brought back to the song after this."""
-_KEPT_LINES = 200
+FAR_LINES = 12
+"""Lines that are farther away are gone to at once."""
 _FRAME_MS = 16
 _NOTCH = 120.0
 _KEYS = frozenset((Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Delete))
@@ -60,20 +54,6 @@ class Mark(NamedTuple):
     line: int
     word: int
     part: float
-
-
-class _Place(NamedTuple):
-    """Where a line is painted."""
-
-    number: int
-    line: LyricLine
-    top: float
-    scale: float
-
-    @property
-    def area(self) -> QRectF:
-        half = self.line.width_px * self.scale / 2
-        return QRectF(-half, self.top, 2 * half, self.line.height_px * self.scale)
 
 
 class LyricsView(QWidget):
@@ -92,6 +72,7 @@ class LyricsView(QWidget):
         Song time in seconds.
     size_wanted : Signal(int)
         By how many steps the type should be larger.
+    places : LyricPlaces
     shown : Mark
         What was painted last.
     shown_at_s : float
@@ -106,11 +87,9 @@ class LyricsView(QWidget):
         self._state = state
         self._edits = edits
         self._head = PlayHead()
-        self._font_px = theme.tokens().text_huge_px
+        self.places = LyricPlaces(theme.tokens().text_huge_px)
         self._on_picture = False
         self._starts_s: list[float] = []
-        self._lines: dict[int, LyricLine] = {}
-        self._at = 0.0
         self._goal = 0
         self._chosen: int | None = None
         self._browse_until_s = 0.0
@@ -146,7 +125,7 @@ class LyricsView(QWidget):
         number = bisect_right(self._starts_s, self.time_s) - 1
         if number < 0 or not self._state.is_timed:
             return Mark(-1, -1, 0.0)
-        word, part = self._line(number).sung(self.time_s)
+        word, part = self.places.line(number).sung(self.time_s)
         if not segments[number].words and self.time_s >= segments[number].end_s:
             return Mark(number, 0, 0.0)
         return Mark(number, word, part)
@@ -156,25 +135,11 @@ class LyricsView(QWidget):
         """The line that keys mean: the one that was walked to, or the one that is sung."""
         return self._goal if self._chosen is None else self._chosen
 
-    def place_of(self, number: int, word: int) -> QRectF:
-        """Where a word stands, or the first row of it; empty while its line is not seen."""
-        for place in self._places():
-            if place.number == number and word < len(place.line.boxes) and place.line.boxes[word]:
-                box, scale = place.line.boxes[word][0], place.scale
-                left = self.width() / 2 + box.left() * scale
-                return QRectF(left, place.top + box.top() * scale, box.width() * scale, box.height() * scale)
-        return QRectF()
-
-    @property
-    def laid_out(self) -> tuple[int, ...]:
-        """Lines that are laid out: those around what is seen."""
-        return tuple(self._lines)
-
     def set_font_px(self, px: int) -> None:
         """Write larger or smaller."""
         px = max(LEAST_FONT_PX, min(MOST_FONT_PX, px))
-        if px != self._font_px:
-            self._font_px = px
+        if px != self.places.font_px:
+            self.places.font_px = px
             self._lay_out_anew()
 
     def set_on_picture(self, on: bool) -> None:
@@ -219,7 +184,7 @@ class LyricsView(QWidget):
         self.setAccessibleDescription(segments[self._goal].text if self._goal < len(segments) else "")
 
     def _take_lyrics(self) -> None:
-        segments = self._segments
+        segments = self.places.segments = self._segments
         self._starts_s = [segment.start_s for segment in segments]
         self._goal = min(self._goal, max(0, len(segments) - 1))
         if self._chosen is not None and self._chosen >= len(segments):
@@ -231,7 +196,7 @@ class LyricsView(QWidget):
         self._move(at_once=True)
 
     def _lay_out_anew(self) -> None:
-        self._lines.clear()
+        self.places.forget()
         self._place_field()
         self.update()
 
@@ -239,16 +204,6 @@ class LyricsView(QWidget):
     def _segments(self) -> tuple[Segment, ...]:
         lyrics = self._state.lyrics
         return () if lyrics is None else lyrics.segments
-
-    def _line(self, number: int) -> LyricLine:
-        line = self._lines.get(number)
-        if line is None:
-            if len(self._lines) >= _KEPT_LINES:
-                self._lines.clear()
-            font = theme.font(self._font_px, 600)
-            wide_px = max(120.0, self.width() - 2.0 * MARGIN_PX)
-            line = self._lines[number] = LyricLine(self._segments[number], font, wide_px)
-        return line
 
     # --- moving ------------------------------------------------------------------------------------
 
@@ -262,8 +217,13 @@ class LyricsView(QWidget):
 
     def _move(self, *, at_once: bool = False) -> None:
         """Go to the line that is sung, or chosen."""
-        if at_once or theme.reduced_motion() or not self.isVisible() or abs(self._target - self._at) > 12:
-            self._at = float(self._target)
+        if (
+            at_once
+            or theme.reduced_motion()
+            or not self.isVisible()
+            or abs(self._target - self.places.at) > 12
+        ):
+            self.places.at = float(self._target)
             self._timer.stop()
             self._place_field()
         elif not self._timer.isActive():
@@ -276,11 +236,11 @@ class LyricsView(QWidget):
         passed_s = min(now_s - self._moved_at_s, 0.05)
         self._moved_at_s = now_s
         # Two thirds of the way in the time of a long motion, whatever the frame rate.
-        self._at += (self._target - self._at) * -math.expm1(
+        self.places.at += (self._target - self.places.at) * -math.expm1(
             -passed_s / (theme.tokens().motion_long_ms / 3000)
         )
-        if abs(self._target - self._at) < 0.002:
-            self._at = float(self._target)
+        if abs(self._target - self.places.at) < 0.002:
+            self.places.at = float(self._target)
             self._timer.stop()
         self._place_field()
         self.update()
@@ -301,45 +261,13 @@ class LyricsView(QWidget):
 
     # --- painting ----------------------------------------------------------------------------------
 
-    def _places(self) -> list[_Place]:
-        """The lines that are seen, and where, around x = 0."""
-        n = len(self._segments)
-        if n == 0:
-            return []
-        middle = min(int(self._at), n - 1)
-        part = self._at - middle
-        gap_px = GAP * self._font_px
-
-        def scale(number: int) -> float:
-            near = max(0.0, 1.0 - abs(number - self._at))
-            return REST_SIZE + (1.0 - REST_SIZE) * near
-
-        def height(number: int) -> float:
-            return self._line(number).height_px * scale(number)
-
-        following_px = height(middle + 1) / 2 if middle + 1 < n else 0.0
-        step_px = height(middle) / 2 + gap_px + following_px
-        top = self.height() * ANCHOR - part * step_px - height(middle) / 2
-        places = [_Place(middle, self._line(middle), top, scale(middle))]
-        above, number = top, middle
-        while above > 0 and number > 0:
-            number -= 1
-            above -= gap_px + height(number)
-            places.insert(0, _Place(number, self._line(number), above, scale(number)))
-        below, number = top + height(middle), middle
-        while below + gap_px < self.height() and number + 1 < n:
-            number += 1
-            places.append(_Place(number, self._line(number), below + gap_px, scale(number)))
-            below += gap_px + height(number)
-        return places
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the lines that the region touches."""
         middle_px = self.width() / 2
         mark, now_s, timed = self.mark, self.time_s, self._state.is_timed
         with QPainter(self) as painter:
             painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-            for place in self._places():
+            for place in self.places.seen():
                 area = place.area.translated(middle_px, 0.0)
                 if not event.region().intersects(area.adjusted(-2, -2, 2, 2).toAlignedRect()):
                     continue
@@ -354,7 +282,7 @@ class LyricsView(QWidget):
                 draw_focus(painter, self, theme.tokens().radius_medium_px)
         self.shown, self.shown_at_s = mark, time.monotonic()
 
-    def _paint_line(self, painter: QPainter, place: _Place, now_s: float) -> None:
+    def _paint_line(self, painter: QPainter, place: Place, now_s: float) -> None:
         line, look = place.line, theme.tokens()
         sounds = line.segment.start_s <= now_s and (now_s < line.segment.end_s or place.number == self._goal)
         painter.setOpacity(self._opacity(place))
@@ -375,44 +303,32 @@ class LyricsView(QWidget):
     def _sung_colour(self) -> QColor:
         return theme.tokens().lane_colour("vocals")
 
-    def _opacity(self, place: _Place) -> float:
+    def _opacity(self, place: Place) -> float:
         """Lines far from the middle step back, but never below what can be read."""
-        away = abs(place.number - self._at)
+        away = abs(place.number - self.places.at)
         return 1.0 if away < 1.5 else max(0.72, 1.0 - 0.14 * (away - 1.0))
 
     def _update_line(self, number: int) -> None:
-        for place in self._places():
-            if place.number == number:
-                area = place.area.translated(self.width() / 2, 0.0)
-                self.update(area.adjusted(-4, -4, 4, 4).toAlignedRect())
+        place = self.places.find(number)
+        if place is not None:
+            area = place.area.translated(self.width() / 2, 0.0)
+            self.update(area.adjusted(-4, -4, 4, 4).toAlignedRect())
 
     def sizeHint(self) -> QSize:
         """Three lines."""
-        return QSize(480, round(5.0 * self._font_px))
+        return QSize(480, round(5.0 * self.places.font_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew."""
         super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._lines.clear()
+        self.places.set_size(event.size().width(), event.size().height())
         self._place_field()
 
     # --- mouse -------------------------------------------------------------------------------------
 
-    def _hit(self, place: QPointF) -> tuple[int, int] | None:
-        """Line and word under the pointer."""
-        for seen in self._places():
-            area = seen.area.translated(self.width() / 2, 0.0).adjusted(-8, -4, 8, 4)
-            if area.contains(place):
-                inside = QPointF(place.x() - self.width() / 2, place.y() - seen.top) / seen.scale
-                inside.setY(max(0.0, min(inside.y(), seen.line.height_px - 0.5)))
-                word = seen.line.word_at(inside)
-                return None if word is None else (seen.number, word)
-        return None
-
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Show what a click would go to; what lies behind wants to know of the pointer, too."""
-        self._hover(self._hit(event.position()))
+        self._hover(self.places.hit(event.position()))
         event.ignore()
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -433,13 +349,13 @@ class LyricsView(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Go to the word under the pointer."""
-        hit = self._hit(event.position())
+        hit = self.places.hit(event.position())
         if event.button() == Qt.MouseButton.LeftButton and hit is not None and self._field is None:
             self._seek(*hit)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Change the words of a line."""
-        hit = self._hit(event.position())
+        hit = self.places.hit(event.position())
         if event.button() == Qt.MouseButton.LeftButton and hit is not None:
             self.edit(hit[0])
         elif hit is None:
@@ -448,7 +364,7 @@ class LyricsView(QWidget):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with the line under the pointer, or with the chosen one."""
         by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
-        hit = None if by_key else self._hit(QPointF(event.pos()))
+        hit = None if by_key else self.places.hit(QPointF(event.pos()))
         number = self.chosen if hit is None else hit[0]
         if self._edits is not None and number < len(self._segments):
             self.choose(number)
@@ -506,7 +422,7 @@ class LyricsView(QWidget):
             return
         self.choose(number)
         field = self._field = LyricField(number, self._segments[number].text, self._edits, self)
-        field.setFont(theme.font(self._font_px, 600))
+        field.setFont(theme.font(self.places.font_px, 600))
         field.ended.connect(self._end_edit)
         self._move(at_once=True)
         field.show()
@@ -521,14 +437,12 @@ class LyricsView(QWidget):
 
     def _place_field(self) -> None:
         field = self._field
-        if field is None:
-            return
-        for place in self._places():
-            if place.number == field.line:
-                high_px = max(field.sizeHint().height(), 1.25 * self._font_px)
-                middle_px = place.top + place.area.height() / 2
-                width_px = self.width() - 2 * MARGIN_PX
-                field.setGeometry(MARGIN_PX, round(middle_px - high_px / 2), width_px, round(high_px))
+        place = None if field is None else self.places.find(field.line)
+        if field is not None and place is not None:
+            high_px = max(field.sizeHint().height(), 1.25 * self.places.font_px)
+            middle_px = place.top + place.area.height() / 2
+            width_px = self.width() - 2 * MARGIN_PX
+            field.setGeometry(MARGIN_PX, round(middle_px - high_px / 2), width_px, round(high_px))
 
 
 def stepped_px(px: int, steps: int) -> int:

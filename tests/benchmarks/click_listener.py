@@ -3,10 +3,10 @@ can hold up.
 
     python -m tests.benchmarks.click_listener --seconds 20
 
-Connects itself to the only other client's first output, says "listening" and prints one JSON object: the time of each click
-on the clock of `time.monotonic`, which all processes of a machine share. JACK runs its clients one after the
-other in the same cycle, so a click is heard in the cycle in which it was written; the server's own latency
-from there to the converter is stated beside it.
+Connects itself to the only other client's first output, says "listening" and prints one JSON object: the time
+of each click on the clock of `time.monotonic`, which all processes of a machine share. JACK runs its clients
+one after the other in the same cycle, so a click is heard in the cycle in which it was written; the server's
+own latency from there to the converter is stated beside it.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main() -> None:
         samplerate=RATE_HZ, channels=1, dtype="float32", latency="low", callback=listener
     ):
         connect()
-        print("listening", flush=True)  # noqa: T201
+        print("listening", flush=True)
         time.sleep(seconds)
     print(json.dumps({"clicks_s": listener.clicks_s(), "to_converter_s": playback_latency_s()}))
 

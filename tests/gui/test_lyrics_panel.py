@@ -99,7 +99,7 @@ def test_lyrics_beside_a_song_are_sung_and_a_clicked_word_is_gone_to(room: Room,
     room.desktop.bridge.seek(5.1)
     room.wait_for(lambda: room.panel.view.shown.line == 1 and room.panel.view.shown.word >= 1)
     view = room.panel.view
-    place = view.place_of(0, 3).center().toPoint()
+    place = view.places.place_of(0, 3).center().toPoint()
     room.qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
     # The word begins at 2.5 s.
     room.wait_for(lambda: 2.5 <= room.desktop.bridge.tick.position_s < 4.0)
@@ -290,7 +290,7 @@ def test_karaoke_lays_the_words_on_the_stage_and_turns_the_vocals_down(
     show.sheet.fader.edit_value(-30.0)
     assert room.desktop.mixer.strip("vocals").gain_db == pytest.approx(-30.0)
     assert room.desktop.settings.current.lyrics.guide_db == pytest.approx(-30.0)
-    place = sheet.view.place_of(0, 0).center().toPoint()
+    place = sheet.view.places.place_of(0, 0).center().toPoint()
     room.qtbot.mouseClick(sheet.view, Qt.MouseButton.LeftButton, pos=place)
     room.wait_for(lambda: room.desktop.bridge.tick.position_s < 4.0)
     room.qtbot.keyClick(sheet.view, Qt.Key.Key_Escape)

@@ -99,10 +99,10 @@ def test_a_word_is_painted_as_far_as_it_is_sung(sheet: Sheet) -> None:
     sheet.hear(4.75)
     sheet.view.grab()
     assert sheet.view.shown == sheet.view.mark == Mark(1, 1, 0.5)
-    assert sheet.sung_part(sheet.view.place_of(1, 0)) > 0.9
-    assert sheet.sung_part(sheet.view.place_of(1, 1)) == pytest.approx(0.5, abs=0.12)
-    assert sheet.sung_part(sheet.view.place_of(1, 2)) == 0.0
-    assert sheet.sung_part(sheet.view.place_of(0, 0)) == 0.0
+    assert sheet.sung_part(sheet.view.places.place_of(1, 0)) > 0.9
+    assert sheet.sung_part(sheet.view.places.place_of(1, 1)) == pytest.approx(0.5, abs=0.12)
+    assert sheet.sung_part(sheet.view.places.place_of(1, 2)) == 0.0
+    assert sheet.sung_part(sheet.view.places.place_of(0, 0)) == 0.0
 
 
 def test_an_offset_moves_the_words_later(sheet: Sheet) -> None:
@@ -116,7 +116,7 @@ def test_an_offset_moves_the_words_later(sheet: Sheet) -> None:
 def test_a_clicked_word_is_gone_to_as_it_is_shown(sheet: Sheet, qtbot: QtBot) -> None:
     sheet.hear(1.0)
     sheet.state.set_offset_s(0.25)
-    place = sheet.view.place_of(1, 2).center().toPoint()
+    place = sheet.view.places.place_of(1, 2).center().toPoint()
     with qtbot.waitSignal(sheet.view.seek_wanted) as wanted:
         qtbot.mouseClick(sheet.view, Qt.MouseButton.LeftButton, pos=place)
     assert wanted.args == [5.25]
@@ -126,10 +126,10 @@ def test_a_clicked_word_is_gone_to_as_it_is_shown(sheet: Sheet, qtbot: QtBot) ->
 def test_the_line_that_sounds_stands_still_in_the_middle(sheet: Sheet) -> None:
     for position_s, number in ((1.0, 0), (5.0, 1), (8.5, 2)):
         sheet.hear(position_s)
-        assert sheet.view.place_of(number, 0).center().y() == pytest.approx(138.0, abs=2.0)
+        assert sheet.view.places.place_of(number, 0).center().y() == pytest.approx(138.0, abs=2.0)
     # In the pause behind a line the next one is there already.
     sheet.hear(6.5)
-    assert sheet.view.place_of(2, 0).center().y() == pytest.approx(138.0, abs=2.0)
+    assert sheet.view.places.place_of(2, 0).center().y() == pytest.approx(138.0, abs=2.0)
 
 
 def test_arrows_walk_and_enter_goes_there(sheet: Sheet, qtbot: QtBot) -> None:
@@ -156,7 +156,7 @@ def written(sheet: Sheet) -> QLineEdit:
 def test_a_line_is_written_anew_in_its_place_and_taken_back(sheet: Sheet, qtbot: QtBot) -> None:
     sheet.hear(4.0)
     sheet.view.activateWindow()
-    place = sheet.view.place_of(1, 0).center().toPoint()
+    place = sheet.view.places.place_of(1, 0).center().toPoint()
     qtbot.mouseDClick(sheet.view, Qt.MouseButton.LeftButton, pos=place)
     field = written(sheet)
     assert field.text() == "come on let's go"
@@ -236,15 +236,15 @@ def test_ten_thousand_lines_cost_what_ten_do(sheet: Sheet) -> None:
     sheet.hear(2.0 * 5000 + 0.75)
     assert sheet.view.mark == Mark(5000, 1, 0.5)
     sheet.view.grab()
-    assert len(sheet.view.laid_out) < 40
+    assert len(sheet.view.places.laid_out) < 40
 
 
 def test_wrapped_and_backwards_lines_are_hit_where_they_stand(sheet: Sheet) -> None:
     sheet.view.resize(220, 400)
     sheet.hear(8.0)
-    first, last = sheet.view.place_of(2, 0), sheet.view.place_of(2, 5)
+    first, last = sheet.view.places.place_of(2, 0), sheet.view.places.place_of(2, 5)
     assert last.top() > first.bottom() - 4
     sheet.state.show(Lyrics((line("שלום עולם", 1.0),), "he"))
     sheet.hear(1.0)
-    assert sheet.view.place_of(0, 0).left() > sheet.view.place_of(0, 1).left()
-    assert QPointF(110, 0).x() < sheet.view.place_of(0, 0).right()
+    assert sheet.view.places.place_of(0, 0).left() > sheet.view.places.place_of(0, 1).left()
+    assert QPointF(110, 0).x() < sheet.view.places.place_of(0, 0).right()
