@@ -4,6 +4,7 @@ GUI thread. Files are read and written in jobs; the words are heard by a process
 (`Transcription`), whose snapshot is looked at ten times a second while it works.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from engine.services.transcription_job import JobState, TranscriptionJob, Transc
 
 if TYPE_CHECKING:
     from engine.services.transcription import Transcription
+
+_log = logging.getLogger(__name__)
 
 LOOK_MS = 100
 KEEP_MS = 600
@@ -354,12 +357,17 @@ class LyricsModel(QObject):
 
     def close(self) -> None:
         """Keep what is not kept yet, end the worker."""
+        # Here and now: the pool that would do it is being closed.
+        unkept, self._unkept = self._unkept, None
+        try:
+            if unkept is not None:
+                _keep_lyrics(self._home, *unkept, None)
+            if self._keep_offset.isActive() and self._song is not None:
+                _keep_offset(self._home, self._song, self._state.offset_s, None)
+        except CharonError as err:
+            _log.warning("the lyrics could not be kept: %s", err)
         for timer in (self._look, self._keep, self._keep_offset):
             timer.stop()
-        unkept, self._unkept = self._unkept, None
-        if unkept is not None:
-            # The pool is being closed: this one must not be dropped.
-            _keep_lyrics(self._home, *unkept, None)
         if self._service is not None:
             self._service.close()
 

@@ -166,8 +166,7 @@ def test_lyrics_are_dropped_pasted_removed_and_taken_back(room: Room, song: Path
 
 
 def test_lyrics_are_saved_as_they_are_shown(room: Room, song: Path, tmp_path: Path) -> None:
-    room.model.set_song(song)
-    room.wait_for(lambda: room.lines != [])
+    room.play(song)
     room.desk.edits.set_offset_s(0.5)
     for kind in KINDS:
         path = tmp_path / kind / f"saved{suffix_of(kind)}"
