@@ -17,9 +17,9 @@ from app.karaoke_show import KaraokeShow
 from app.lyric_edits import LyricEdits
 from app.lyric_lines import moved
 from app.lyrics_model import LyricsModel
-from app.lyrics_state import LyricsState
+from app.lyrics_state import LYRIC_SUFFIXES, LyricsState
 from app.panels.licence_dialog import LicenceDialog
-from app.panels.lyrics import LYRIC_SUFFIXES, LyricsPanel
+from app.panels.lyrics import LyricsPanel
 from app.panels.lyrics_head import OFFSET_STEP_S
 from app.panels.lyrics_view import stepped_px
 from app.panels.sing_ribbon import SingRibbon
@@ -320,7 +320,12 @@ class LyricsDesk(QObject):
 
     def _take_file(self, path: object) -> None:
         if isinstance(path, Path):
-            self.model.import_file(path)
+            self.take_file(path)
+
+    def take_file(self, path: Path) -> None:
+        """Take lyrics that were dropped, and show them."""
+        self._window.open_panel("lyrics")
+        self.model.import_file(path)
 
     def _folder(self) -> str:
         song, kept = self.model.song, self._desktop.settings.current.lyrics.folder

@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from engine.lyrics import Lyrics
 
 MAX_OFFSET_S = 10.0
+LYRIC_SUFFIXES = frozenset((".lrc", ".srt", ".vtt", ".txt", ".json"))
+"""Files that lyrics are read from, by the end of their names."""
 
 
 class Origin(StrEnum):

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.lyric_edits import LyricEdits
 from app.lyric_words import origin_text, work_text
 from app.lyrics_model import LyricsModel
-from app.lyrics_state import LyricsState
+from app.lyrics_state import LYRIC_SUFFIXES, LyricsState
 from app.models_model import short_title, size_text
 from app.panels.lyrics_empty import LyricsEmpty
 from app.panels.lyrics_head import LyricsHead
@@ -21,8 +21,6 @@ from app.panels.lyrics_view import LyricsView
 from app.task_models import TaskModels
 from app.tick import Tick
 from engine.services.transcription_job import JobState
-
-LYRIC_SUFFIXES = frozenset((".lrc", ".srt", ".vtt", ".txt", ".json"))
 
 
 class LyricsPanel(QWidget):

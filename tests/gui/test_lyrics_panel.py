@@ -25,7 +25,7 @@ from engine.io.lyric_tags import read_lyric_tags
 from engine.lyrics import Lyrics, Segment, Word
 from engine.services.lyrics_store import LyricsStore
 from engine.services.transcription_job import JobState
-from tests.gui.test_main_path import play
+from tests.gui.test_main_path import drop, play
 from tests.gui.turntable import RATE_HZ, MicTable, Turntable
 
 
@@ -143,6 +143,10 @@ def test_lyrics_are_dropped_pasted_removed_and_taken_back(room: Room, song: Path
     drop_on(room, other)
     room.wait_for(lambda: room.lines == ["another song"])
     assert room.panel.head.line.line == "From other.srt, a time a line"
+    # Lyrics alone, let go anywhere, are no songs that cannot be read.
+    drop(room.desktop, song.with_suffix(".lrc"))
+    room.wait_for(lambda: len(room.lines) == 2)
+    room.desktop.edits.stack.undo()
     QGuiApplication.clipboard().setText("one line\n\nand another")
     room.trigger("paste_lyrics")
     # The model that would put them in time is not here: they are shown all the same, and that is said.
