@@ -54,8 +54,8 @@ def origin_text(state: LyricsState, model_title: str) -> str:
     return text if not text or state.has_words else _tr("{}, a time a line").format(text)
 
 
-def work_text(job: TranscriptionJob) -> str:
-    """How far the work on a song's words is, in one line."""
+def work_text(job: TranscriptionJob, *, short: bool = False) -> str:
+    """How far the work on a song's words is, in one line; short is without speed, language and processor."""
     percent = f"{int(100 * job.part)} %"
     texts = {
         JobState.WAITING: _tr("Another song is heard first"),
@@ -66,6 +66,8 @@ def work_text(job: TranscriptionJob) -> str:
         JobState.FAILED: job.message,
         JobState.CANCELLED: _tr("Stopped; what was heard is kept"),
     }
+    if short:
+        return texts[job.state]
     speed = "" if job.speed is None or job.state is JobState.PREPARING else speed_text(job.speed)
     parts = [texts[job.state], speed, job.language, job.ran_on]
     return "  ·  ".join(part for part in parts if part)

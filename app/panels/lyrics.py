@@ -135,7 +135,7 @@ class LyricsPanel(QWidget):
         elif working and job is not None:
             line = self.tr("The words come line by line, nearest the play-head first.")
             stop = (self.tr("Stop"), self.tr("Stop; what was heard is kept and gone on with"))
-            empty.say(work_text(job), line, stop, others=False)
+            empty.say(work_text(job, short=True), line, stop, others=False)
         elif job is not None and job.state is JobState.FAILED:
             again = (self.tr("Try again"), self.tr("Hear the words once more"))
             empty.say(self.tr("The words could not be heard"), job.message, again)

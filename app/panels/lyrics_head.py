@@ -214,11 +214,6 @@ class LyricsHead(QWidget):
             self.transcribe.setText(button)
             self.transcribe.setAccessibleName(button)
         self.transcribe.setEnabled(enabled)
-        kind = "" if working else "primary"
-        if kind != self.transcribe.property("kind"):
-            self.transcribe.setProperty("kind", kind)
-            self.transcribe.style().unpolish(self.transcribe)
-            self.transcribe.style().polish(self.transcribe)
         self.bar.setVisible(working)
         self.bar.setValue(round(_STEPS * part))
 

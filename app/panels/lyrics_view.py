@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -88,7 +89,7 @@ class LyricsView(QWidget):
         self._edits = edits
         self._head = PlayHead()
         self.places = LyricPlaces(theme.tokens().text_huge_px)
-        self._on_picture = False
+        self._on_picture = self._by_keys = False
         self._starts_s: list[float] = []
         self._goal = 0
         self._chosen: int | None = None
@@ -278,7 +279,7 @@ class LyricsView(QWidget):
                 painter.scale(place.scale, place.scale)
                 self._paint_line(painter, place, now_s if timed else -1.0)
                 painter.restore()
-            if not self._on_picture:
+            if self._by_keys and not self._on_picture:
                 draw_focus(painter, self, theme.tokens().radius_medium_px)
         self.shown, self.shown_at_s = mark, time.monotonic()
 
@@ -304,9 +305,11 @@ class LyricsView(QWidget):
         return theme.tokens().lane_colour("vocals")
 
     def _opacity(self, place: Place) -> float:
-        """Lines far from the middle step back, but never below what can be read."""
+        """Lines far from the middle step back, but never below what can be read; at the edges they go."""
         away = abs(place.number - self.places.at)
-        return 1.0 if away < 1.5 else max(0.72, 1.0 - 0.14 * (away - 1.0))
+        far = 1.0 if away < 1.5 else max(0.72, 1.0 - 0.14 * (away - 1.0))
+        out_px = max(-place.top, place.area.bottom() - self.height(), 0.0)
+        return far if away < 1.0 else far * max(0.0, 1.0 - out_px / (0.5 * place.area.height()))
 
     def _update_line(self, number: int) -> None:
         place = self.places.find(number)
@@ -398,6 +401,11 @@ class LyricsView(QWidget):
             return True
         return super().event(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show a ring to whoever walks with Tab; whoever clicked sees where they are."""
+        self._by_keys = event.reason() in {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason}
+        super().focusInEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down choose a line, Enter goes there, F2 changes it, Delete removes it, Esc comes back."""
         key = event.key()
@@ -431,6 +439,7 @@ class LyricsView(QWidget):
     def _end_edit(self) -> None:
         field, self._field = self._field, None
         if field is not None:
+            field.hide()
             field.deleteLater()
             self.setFocus(Qt.FocusReason.OtherFocusReason)
             self.follow_song()
