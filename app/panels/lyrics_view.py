@@ -30,7 +30,7 @@ from app.lyric_edits import LyricEdits
 from app.lyrics_state import LyricsState
 from app.panels.lyric_field import LyricField
 from app.panels.lyric_menu import open_line_menu
-from app.panels.lyric_places import MARGIN_PX, LyricPlaces, Place
+from app.panels.lyric_places import GAP, MARGIN_PX, LyricPlaces, Place
 from app.panels.play_head import PlayHead
 from app.tick import Tick
 from engine.lyrics import Segment
@@ -40,6 +40,8 @@ SIZE_STEP = 1.12
 """A step of the type: six double it."""
 LINGER_S = 0.4
 """After its end, a line makes way for the next."""
+REST_S, COUNT_S = 5.0, 3.0
+"""A rest this long is counted out: a dot a second in its last ones."""
 BROWSE_S = 6.0
 """Who has scrolled away is brought back to the song after this."""
 FAR_LINES = 12
@@ -98,6 +100,7 @@ class LyricsView(QWidget):
         self._moved_at_s = 0.0
         self.shown = Mark(-1, -1, 0.0)
         self.shown_at_s = 0.0
+        self._shown_dots = 0
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._step)
@@ -130,6 +133,17 @@ class LyricsView(QWidget):
         if not segments[number].words and self.time_s >= segments[number].end_s:
             return Mark(number, 0, 0.0)
         return Mark(number, word, part)
+
+    @property
+    def dots(self) -> int:
+        """Seconds until the line that ends a long rest begins, 3 to 1; 0 at all other times."""
+        segments, number = self._segments, self._goal
+        if not self._state.is_timed or number >= len(segments):
+            return 0
+        before_s = segments[number - 1].end_s if number else 0.0
+        left_s = segments[number].start_s - self.time_s
+        rests = segments[number].start_s - before_s >= REST_S
+        return math.ceil(left_s) if rests and 0.0 < left_s <= COUNT_S else 0
 
     @property
     def chosen(self) -> int:
@@ -165,7 +179,9 @@ class LyricsView(QWidget):
             self._chosen = None
             self._move()
         mark = self.mark
-        if mark != self.shown:
+        if self.dots != self._shown_dots:
+            self.update()
+        elif mark != self.shown:
             if mark.line == self.shown.line and not self._timer.isActive():
                 self._update_line(mark.line)
             else:
@@ -265,7 +281,8 @@ class LyricsView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the lines that the region touches."""
         middle_px = self.width() / 2
-        mark, now_s, timed = self.mark, self.time_s, self._state.is_timed
+        mark, dots = self.mark, self.dots
+        now_s, timed = self.time_s, self._state.is_timed
         with QPainter(self) as painter:
             painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
             for place in self.places.seen():
@@ -279,9 +296,11 @@ class LyricsView(QWidget):
                 painter.scale(place.scale, place.scale)
                 self._paint_line(painter, place, now_s if timed else -1.0)
                 painter.restore()
+            self._paint_dots(painter, dots)
             if self._by_keys and not self._on_picture:
                 draw_focus(painter, self, theme.tokens().radius_medium_px)
         self.shown, self.shown_at_s = mark, time.monotonic()
+        self._shown_dots = dots
 
     def _paint_line(self, painter: QPainter, place: Place, now_s: float) -> None:
         line, look = place.line, theme.tokens()
@@ -299,6 +318,19 @@ class LyricsView(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.accent)
             painter.drawRoundedRect(QRectF(-half, line.height_px / 2 - 9, 3, 18), 1.5, 1.5)
+
+    def _paint_dots(self, painter: QPainter, n: int) -> None:
+        """Count a rest out, in the gap above the line that ends it."""
+        place = self.places.find(self._goal) if n else None
+        if place is not None:
+            radius_px = 0.11 * self.places.font_px
+            y = place.top - 0.5 * GAP * self.places.font_px
+            painter.setOpacity(1.0)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._sung_colour)
+            for i in range(n):
+                x = self.width() / 2 + (i - 1) * 5.0 * radius_px
+                painter.drawEllipse(QPointF(x, y), radius_px, radius_px)
 
     @property
     def _sung_colour(self) -> QColor:

@@ -230,6 +230,19 @@ def test_words_without_times_stand_still(sheet: Sheet, qtbot: QtBot) -> None:
         qtbot.mouseClick(sheet.view, Qt.MouseButton.LeftButton, pos=QPoint(400, 138))
 
 
+def test_a_long_rest_is_counted_out(sheet: Sheet) -> None:
+    sheet.state.show(Lyrics((line("one", 2.0), line("two", 10.0)), "en"))
+    for position_s, dots in ((0.5, 0), (5.0, 0), (6.5, 0), (7.2, 3), (8.2, 2), (9.9, 1), (10.0, 0)):
+        sheet.hear(position_s)
+        assert sheet.view.dots == dots, position_s
+    sheet.hear(7.2)
+    first = sheet.view.places.place_of(1, 0)
+    above = QRectF(300.0, first.top() - 15.0, 200.0, 15.0)
+    assert sheet.sung_part(above) > 0.5
+    sheet.hear(6.5)
+    assert sheet.sung_part(above) == 0.0
+
+
 def test_ten_thousand_lines_cost_what_ten_do(sheet: Sheet) -> None:
     many = Lyrics(tuple(line("la la la", 2.0 * i) for i in range(10_000)), "en")
     sheet.state.show(many)
