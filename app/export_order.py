@@ -17,7 +17,6 @@ from engine.errors import EncodeError, ParameterError
 from engine.inference.model_store import ModelStore
 from engine.io.encode import Bits, Container, OutputFormat, check_output, check_rate
 from engine.io.home import Home, default_home
-from engine.io.lyric_tags import write_lyric_tags
 from engine.io.song_store import SongStore
 from engine.lyrics import Lyrics
 from engine.services.export import export_stems
@@ -191,6 +190,8 @@ def run_export(order: ExportOrder, task: Task) -> Exported:
     """
     exported = _write(order, task)
     if order.with_lyrics and order.source.lyrics is not None:
+        from engine.io.lyric_tags import write_lyric_tags
+
         for path in exported.files:
             write_lyric_tags(path, order.source.lyrics)
     return exported

@@ -10,7 +10,6 @@ from app.lyrics_state import Origin
 from engine.errors import DecodeError
 from engine.io.home import Home
 from engine.io.lyric_files import find_lyric_file, read_lyrics
-from engine.io.lyric_tags import read_lyric_tags
 from engine.lyrics import Lyrics
 from engine.services.lyrics_store import LyricsStore
 
@@ -57,6 +56,9 @@ def find_lyrics(home: Home, song: Path) -> FoundLyrics:
     -----
     Reads the whole song for its hash: not on the GUI thread.
     """
+    # The library that reads tags is loaded where nobody waits for it.
+    from engine.io.lyric_tags import read_lyric_tags
+
     store = LyricsStore(home)
     offset_s = store.read_offset_s(song)
     edited = store.read_edited(song)
