@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+LEAST_WIDTH_PX, ALL_BUTTONS_PX = 340, 520
 
 
 class LyricsEmpty(QWidget):
@@ -55,6 +58,9 @@ class LyricsEmpty(QWidget):
         column.addSpacing(10)
         column.addLayout(row)
         column.addStretch(3)
+        # Less than all buttons need: where there is no room, the last one stands in the menu only.
+        self.setMinimumWidth(LEAST_WIDTH_PX)
+        self._others = True
 
     @property
     def text(self) -> str:
@@ -77,12 +83,21 @@ class LyricsEmpty(QWidget):
         self._title.setText(title)
         self._line.setText(line)
         self.first.setVisible(first is not None)
-        for button in (self.paste, self.open):
-            button.setVisible(others)
+        self._others = others
+        self._show_others()
         if first is not None and first[0] != self.first.text():
             self.first.setText(first[0])
             self.first.setAccessibleName(first[0])
             self.first.setToolTip(first[1])
+
+    def _show_others(self) -> None:
+        self.paste.setVisible(self._others)
+        self.open.setVisible(self._others and self.width() >= ALL_BUTTONS_PX)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a button out where there is no room for it."""
+        super().resizeEvent(event)
+        self._show_others()
 
     def buttons(self) -> Sequence[QPushButton]:
         """From left to right."""

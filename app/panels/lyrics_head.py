@@ -11,6 +11,8 @@ from PySide6.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
+    QSpacerItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -23,7 +25,9 @@ from app.panels.transport import LineLabel
 from app.task_models import TaskModels
 from app.theme import font, icon, tokens
 
-HEIGHT_PX, LEAST_WIDTH_PX, COMPACT_PX = 44, 560, 900
+HEIGHT_PX, LEAST_WIDTH_PX = 44, 380
+COMPACT_PX, TIGHT_PX = 900, 620
+"""Below the first, what explains itself has no words; below the second, what has a key has no button."""
 OFFSET_STEP_S = 0.05
 HEARINGS: tuple[str, ...] = ("both", "mix", "vocals")
 _STEPS = 1000
@@ -70,7 +74,7 @@ class LyricsHead(QWidget):
         self._model = self._language = ""
         self._hearing = "both"
         self._offset_s = 0.0
-        self._compact = False
+        self._level = 0
         look = tokens()
         self.transcribe = QPushButton(self)
         self.model = QPushButton(self)
@@ -128,6 +132,7 @@ class LyricsHead(QWidget):
             button.setAutoRepeat(True)
         for button in (self.transcribe, self.model, self.sing):
             button.setAutoDefault(True)  # Enter presses it; space belongs to the window
+            button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.model.setProperty("kind", "flat")
         self.sing.setCheckable(True)
         self.bar.setAccessibleName(self.tr("Progress of the transcription"))
@@ -150,13 +155,16 @@ class LyricsHead(QWidget):
         self.model.setMenu(choose)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(4)
         for widget in (self.transcribe, self.model):
             row.addWidget(widget)
         row.addSpacing(4)
         row.addWidget(self.line, 1)
+        # Takes the line's room where there is none for words.
+        self._gap = QSpacerItem(0, 0, QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        row.addItem(self._gap)
         row.addSpacing(4)
         for widget in (self._caption, self.sooner, self.offset, self.later):
             row.addWidget(widget)
@@ -237,8 +245,8 @@ class LyricsHead(QWidget):
         title = self._model if row is None else short_title(row.card)
         if self._models.fetching == self._model and self._model:
             title = self.tr("{}, {} %").format(title, int(100 * self._models.part))
-        self.model.setText("" if self._compact else title)
-        self.model.setIcon(icon("models") if self._compact else icon("models", tokens().faint))
+        self.model.setText(title if self._level == 0 else "")
+        self.model.setIcon(icon("models", tokens().faint if self._level == 0 else tokens().dim))
         self.model.setAccessibleDescription(title)
 
     def _fill_models(self) -> None:
@@ -279,8 +287,15 @@ class LyricsHead(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave words out where there is no room for them."""
         super().resizeEvent(event)
-        compact = self.width() < COMPACT_PX
-        if compact != self._compact:
-            self._compact = compact
-            self._caption.setVisible(not compact)
+        level = (self.width() < COMPACT_PX) + (self.width() < TIGHT_PX)
+        if level != self._level:
+            self._level = level
+            self._caption.setVisible(level == 0)
+            self.line.setVisible(level < 2)
+            for button in (self.sooner, self.later, self.smaller, self.larger):
+                button.setVisible(level < 2)
+            self.sing.setText("" if level == 2 else self.tr("Sing along"))
+            wide = QSizePolicy.Policy.Expanding if level == 2 else QSizePolicy.Policy.Fixed
+            self._gap.changeSize(0, 0, wide, QSizePolicy.Policy.Fixed)
+            self._row.setSpacing(2 if level == 2 else 4)
             self._show_model()

@@ -308,7 +308,7 @@ class LyricsView(QWidget):
         painter.setOpacity(self._opacity(place))
         line.paint(painter, look.text if self._on_picture else look.dim)
         if sounds and (line.segment.words or now_s < line.segment.end_s):
-            painter.setOpacity(1.0)
+            painter.setOpacity(1.0 if place.number == self._goal else self._opacity(place))
             line.paint_sung(painter, self._sung_colour, now_s)
         if self._hovered is not None and self._hovered[0] == place.number:
             for box in line.boxes[self._hovered[1]]:
@@ -337,11 +337,14 @@ class LyricsView(QWidget):
         return theme.tokens().lane_colour("vocals")
 
     def _opacity(self, place: Place) -> float:
-        """Lines far from the middle step back, but never below what can be read; at the edges they go."""
+        """Lines far from the middle step back, on a picture out of sight; at the edges all go."""
         away = abs(place.number - self.places.at)
-        far = 1.0 if away < 1.5 else max(0.72, 1.0 - 0.14 * (away - 1.0))
+        if away < 1.0:
+            return 1.0
+        least, step = (0.0, 0.3) if self._on_picture else (0.72, 0.14)
         out_px = max(-place.top, place.area.bottom() - self.height(), 0.0)
-        return far if away < 1.0 else far * max(0.0, 1.0 - out_px / (0.5 * place.area.height()))
+        edge = max(0.0, 1.0 - out_px / (0.5 * place.area.height()))
+        return edge * (1.0 if away < 1.5 else max(least, 1.0 - step * (away - 1.0)))
 
     def _update_line(self, number: int) -> None:
         place = self.places.find(number)

@@ -197,6 +197,9 @@ class SingRibbon(QWidget):
             semitone = 12.0 * math.log2(hz / 440.0)
             x = area.left() + (time_s - self.time_s + BEFORE_S) * per_s
             y = area.center().y() - (semitone - (self._middle or 0.0)) / self._reach * area.height() / 2
+            if not area.top() <= y <= area.bottom():
+                before = None
+                continue
             leaps = (
                 before is None or not 0.0 <= time_s - before[0] <= _GAP_S or abs(semitone - before[1]) > 4.0
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -205,6 +205,23 @@ def test_an_export_carries_the_lyrics_when_it_is_asked_to(room: Room, song: Path
     assert tagged is not None
     assert [segment.text for segment in tagged.segments] == room.lines
     assert tagged.segments[0].words[1].start_s == pytest.approx(1.5, abs=0.01)
+
+
+def test_the_smallest_window_shows_the_whole_panel(room: Room, tone: Path) -> None:
+    room.play(tone)
+    window, head = room.desktop.window, room.panel.head
+    window.resize(960, 600)
+    room.wait_for(lambda: window.width() == 960)
+    beside = window.dock("visual")
+    room.wait_for(lambda: room.panel.mapTo(window, QPoint(room.panel.width(), 0)).x() <= beside.x())
+    room.wait_for(lambda: head.more.geometry().right() < head.width())
+    for control in (head.transcribe, head.model, head.offset, head.sing, head.more):
+        assert control.isVisible()
+        assert control.width() >= control.sizeHint().width() - 1
+    for button in room.panel.empty.buttons():
+        assert (
+            button.isHidden() or button.mapTo(room.panel, QPoint(button.width(), 0)).x() <= room.panel.width()
+        )
 
 
 def test_a_missing_model_is_offered_with_its_licence_and_a_failure_is_said(
