@@ -63,6 +63,21 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "F5",
         "Look through its folders for new and moved songs",
     ),
+    ("transcribe", "Transcribe", "Ctrl+T", "Hear the words of the song, or stop that"),
+    (
+        "paste_lyrics",
+        "Paste lyrics",
+        "Ctrl+Shift+V",
+        "Take copied lyrics; they are put in time with the song",
+    ),
+    ("open_lyrics", "Open lyrics…", "", "Lyrics from a .lrc, .srt, .vtt, .txt or .json file"),
+    ("align_lyrics", "Put words in time", "", "Find when each word of these lines is sung"),
+    ("save_lyrics", "Save lyrics…", "Ctrl+Shift+E", "Write the lyrics as LRC, SRT, WebVTT, text or JSON"),
+    ("drop_lyrics", "Remove lyrics", "", "Take the lyrics away; undo brings them back"),
+    ("lyrics_sooner", "Words sooner", "[", "Show the words a twentieth of a second sooner"),
+    ("lyrics_later", "Words later", "]", "Show the words a twentieth of a second later"),
+    ("sing", "Sing along", "Ctrl+K", "See the melody of the song, and your own voice on it"),
+    ("karaoke", "Karaoke", "K", "The words on the whole screen, the vocals turned down"),
     ("first_steps", "First steps", "", "How Charon is used, in four lines"),
     ("keys", "Keyboard", "F1", "Every key and what it does"),
     ("log", "Show log", "", "Open the folder with Charon's log"),
@@ -92,6 +107,14 @@ MENUS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "&Library",
         ("find_songs", "similar", "loop_again", "loop_like", "-", "add_folder", "look_for_changes"),
     ),
+    (
+        "lyrics",
+        "L&yrics",
+        (
+            *("transcribe", "align_lyrics", "-", "open_lyrics", "paste_lyrics", "save_lyrics", "drop_lyrics"),
+            *("-", "lyrics_sooner", "lyrics_later", "-", "sing", "karaoke"),
+        ),
+    ),
     ("view", "&View", ("|docks", "-", "zoom_in", "zoom_out", "zoom_fit", "-", "picture", "full_screen")),
     ("help", "&Help", ("first_steps", "keys", "-", "log", "about")),
 )
@@ -120,7 +143,7 @@ class Actions(QObject):
         self._add("redo", redo, ["Ctrl+Y", "Ctrl+Shift+Z"], _tr("Do what was taken back"))
         for number in range(1, N_LANE_KEYS + 1):
             self._add_lane(number, parent)
-        for name in ("loop", "live", "picture", "full_screen"):
+        for name in ("loop", "live", "picture", "full_screen", "sing", "karaoke"):
             self[name].setCheckable(True)
 
     def _add_lane(self, number: int, parent: QObject) -> None:

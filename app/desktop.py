@@ -28,6 +28,7 @@ from app.lane_keys import LaneKeys
 from app.live_settings import LiveSettings
 from app.logs import log_folder
 from app.loop_state import LoopState
+from app.lyrics_state import LYRIC_SUFFIXES
 from app.mixer_state import MASTER, MixerState, Strip
 from app.opening import Opening
 from app.panels.queue import QueuePanel
@@ -119,6 +120,7 @@ class Desktop(QObject):
         # Their panels are built with the rooms; their places are known from the start, so that they come
         # back.
         self.window.add_panel("library", self.tr("Library"), QWidget(), Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.window.add_panel("lyrics", self.tr("Lyrics"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea)
         self.window.add_panel(
             "analysis", self.tr("Analysis"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
@@ -266,7 +268,11 @@ class Desktop(QObject):
     # --- while it runs -----------------------------------------------------------------------------
 
     def _open_dropped(self, paths: list[Path], on_queue: bool) -> None:
-        self.opening.open(paths, only_queue=on_queue)
+        lyrics = [path for path in paths if path.suffix.lower() in LYRIC_SUFFIXES]
+        if lyrics and len(lyrics) == len(paths) and self.rooms is not None:
+            self.rooms.lyrics.take_file(lyrics[0])
+        else:
+            self.opening.open(paths, only_queue=on_queue)
 
     def _seek_by(self, by_s: float) -> None:
         self.bridge.seek(max(0.0, self.bridge.tick.position_s + by_s))

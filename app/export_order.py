@@ -18,6 +18,7 @@ from engine.inference.model_store import ModelStore
 from engine.io.encode import Bits, Container, OutputFormat, check_output, check_rate, free_name
 from engine.io.home import Home, default_home
 from engine.io.song_store import SongStore
+from engine.lyrics import Lyrics
 from engine.services.export import export_stems
 from engine.services.mixdown import LaneSetting, Mix, export_mix
 from engine.services.take_export import export_take
@@ -50,6 +51,8 @@ class ExportSource:
         What was sung to it and is in the mixer, by the mixer's names.
     home : Home or None
         Where the model's card lies; None is the user's own.
+    lyrics : Lyrics or None
+        As they are shown; None where there are none.
     """
 
     song: Path
@@ -62,6 +65,7 @@ class ExportSource:
     mixer: MixerState
     takes: Mapping[str, TakeLane] = field(default_factory=lambda: {})
     home: Home | None = None
+    lyrics: Lyrics | None = None
 
     @property
     def name(self) -> str:
@@ -85,6 +89,8 @@ class ExportOrder:
     folder : Path
     mix : Mix
         What the mixer stood at.
+    with_lyrics : bool
+        Whether the files carry the lyrics as tags.
     """
 
     source: ExportSource
@@ -94,6 +100,7 @@ class ExportOrder:
     folder: Path
     mix: Mix = field(default_factory=Mix)
     takes: tuple[tuple[str, TakeLane], ...] = ()
+    with_lyrics: bool = False
 
     @property
     def n_files(self) -> int:
@@ -190,6 +197,16 @@ def run_export(order: ExportOrder, task: Task) -> Exported:
     JobCancelled
         The user cancelled; nothing is left behind.
     """
+    exported = _write(order, task)
+    if order.with_lyrics and order.source.lyrics is not None:
+        from engine.io.lyric_tags import write_lyric_tags
+
+        for path in exported.files:
+            write_lyric_tags(path, order.source.lyrics)
+    return exported
+
+
+def _write(order: ExportOrder, task: Task) -> Exported:
     source = order.source
     progress: Callable[[float], None] = task.report
     try:

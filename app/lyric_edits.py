@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.edits import Edits
 from app.lyric_lines import joined, rewritten, shifted, split_line, with_lines
-from app.lyrics_state import LyricsState
+from app.lyrics_state import LyricsState, Origin
 from engine.io.lyric_text import clean_line
 from engine.lyrics import Lyrics, Segment
 
@@ -89,7 +89,7 @@ class LyricEdits:
             )
 
     def _line(self, line: int) -> Segment | None:
-        lyrics = self._state.lyrics
+        lyrics = None if self._state.is_growing else self._state.lyrics
         return lyrics.segments[line] if lyrics is not None and 0 <= line < len(lyrics.segments) else None
 
     def _replace(self, words: str, at: int, n: int, lines: Sequence[Segment]) -> None:
@@ -97,11 +97,14 @@ class LyricEdits:
         if before is not None:
             self.show(words, with_lines(before, at, n, lines))
 
-    def show(self, words: str, lyrics: Lyrics) -> None:
-        """Put other lyrics in place of those that are shown, as one step."""
-        before = self._state.lyrics
-        if lyrics != before:
-            self._edits.push(words, self._state.show, (before, lyrics))
+    def show(
+        self, words: str, lyrics: Lyrics | None, origin: Origin = Origin.EDITED, source: str = ""
+    ) -> None:
+        """Show other lyrics in place of those that are shown, as one step; None takes them away."""
+        state = self._state
+        if lyrics != state.lyrics:
+            values = ((state.lyrics, state.origin, state.source), (lyrics, origin, source))
+            self._edits.push(words, lambda value: state.show(*value), values)
 
 
 def _tr(text: str) -> str:

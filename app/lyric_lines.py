@@ -119,6 +119,19 @@ def shifted(segment: Segment, by_s: float) -> Segment:
     return replace(segment, start_s=segment.start_s + by_s, end_s=segment.end_s + by_s, words=words)
 
 
+def moved(lyrics: Lyrics, by_s: float) -> Lyrics:
+    """Lyrics that are sung sooner or later as a whole; lines without times stay as they are.
+
+    Parameters
+    ----------
+    lyrics : Lyrics
+    by_s : float
+    """
+    if by_s == 0.0 or not any(segment.end_s > 0.0 for segment in lyrics.segments):
+        return lyrics
+    return replace(lyrics, segments=tuple(shifted(segment, by_s) for segment in lyrics.segments))
+
+
 def with_lines(lyrics: Lyrics, at: int, n: int, lines: Sequence[Segment]) -> Lyrics:
     """Lyrics with other lines in place of some.
 

@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from engine.lyrics import Lyrics
 
 MAX_OFFSET_S = 10.0
+LYRIC_SUFFIXES = frozenset((".lrc", ".srt", ".vtt", ".txt", ".json"))
+"""Files that lyrics are read from, by the end of their names."""
 
 
 class Origin(StrEnum):
@@ -35,6 +37,9 @@ class LyricsState(QObject):
     changed : Signal()
         Other lyrics, or other words in them.
     offset_changed : Signal()
+    origin : Origin
+    source : str
+        File or model that they come from; empty where there is none to name.
     """
 
     changed = Signal()
@@ -44,7 +49,9 @@ class LyricsState(QObject):
         super().__init__(parent)
         self._lyrics: Lyrics | None = None
         self._offset_s = 0.0
+        self._growing = False
         self.origin = Origin.NONE
+        self.source = ""
 
     @property
     def lyrics(self) -> Lyrics | None:
@@ -66,7 +73,16 @@ class LyricsState(QObject):
         """How much later than written the words are shown; negative is sooner."""
         return self._offset_s
 
-    def show(self, lyrics: Lyrics | None, origin: Origin = Origin.EDITED) -> None:
+    @property
+    def is_growing(self) -> bool:
+        """Whether more lines come by themselves: until then nobody edits."""
+        return self._growing
+
+    def set_growing(self, growing: bool) -> None:
+        """Say that lines are being heard, or put in time."""
+        self._growing = growing
+
+    def show(self, lyrics: Lyrics | None, origin: Origin = Origin.EDITED, source: str = "") -> None:
         """Show other lyrics.
 
         Parameters
@@ -74,9 +90,11 @@ class LyricsState(QObject):
         lyrics : Lyrics or None
             Without a line they count as none.
         origin : Origin
+        source : str
         """
         self._lyrics = lyrics if lyrics is not None and lyrics.segments else None
         self.origin = origin if self._lyrics is not None else Origin.NONE
+        self.source = source if self._lyrics is not None else ""
         self.changed.emit()
 
     def set_offset_s(self, offset_s: float) -> None:

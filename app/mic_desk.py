@@ -12,7 +12,6 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QInputDialog
 
 from app.jobs import Task
-from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_engine import MicEngine, TakeNews
 from app.mic_presets import NEW_CHAIN, MicPresets
@@ -24,6 +23,7 @@ from app.panels.mic import MicPanel
 from app.panels.question import Question
 from app.paths import built_in_presets, mic_chain_file, takes_folder, user_presets
 from app.take_desk import TakeDesk
+from app.task_models import TaskModels
 from app.tick import Tick
 from engine.errors import ParameterError
 from engine.inference.model_store import ModelStore
@@ -58,7 +58,7 @@ class MicDesk(QObject):
     tempo : MicTempo
     engine : MicEngine
     presets : MicPresets
-    denoisers : MicDenoisers
+    denoisers : TaskModels
     panel : MicPanel or None
         None until somebody looks at it.
     """
@@ -74,9 +74,11 @@ class MicDesk(QObject):
         self.engine = MicEngine(self.state, desktop.bridge, desktop.pool, self)
         self._shelf = PresetShelf(built_in_presets(), user_presets())
         self.presets = MicPresets(self._shelf, desktop.pool, self)
-        self.denoisers = MicDenoisers(lambda: ModelStore(home.models, home.cards), desktop.pool, self)
+        make_store = partial(ModelStore, home.models, home.cards)
+        self.denoisers = TaskModels(make_store, desktop.pool, "denoise", self)
         self.panel: MicPanel | None = None
         self._begun = False
+        self._on_wanted = False
         self._dock = self._window.dock("mic")
         self._dock.visibilityChanged.connect(self._seen)
         self._recall()
@@ -172,7 +174,7 @@ class MicDesk(QObject):
     def show_tick(self, tick: Tick) -> None:
         """Follow the engine while somebody looks, or a take is under way."""
         panel = self.panel
-        if panel is not None and (panel.isVisible() or self.engine.is_open):
+        if panel is not None and (panel.isVisible() or self.engine.is_open or self._on_wanted):
             self.engine.look(tick)
 
     def _show_tick(self, tick: MicTick) -> None:
@@ -181,12 +183,20 @@ class MicDesk(QObject):
             return
         if tick.has_engine and not panel.head.is_ready:
             panel.head.show_open(self.engine.is_open)
+        if tick.has_engine and self._on_wanted:
+            self._on_wanted = False
+            self.engine.switch(True)
         if panel.isVisible():
             panel.show_tick(tick)
 
     def show_facts(self, found: "Analysis | None") -> None:
         """Take in what is known of the song that is open now."""
         self.tempo.show_tempo(None if found is None else found.tempo_bpm)
+
+    def switch_on(self) -> None:
+        """Hear the mic, as soon as it is ready; somebody outside its panel asks."""
+        self._on_wanted = True
+        self._seen(True)
 
     # --- inputs ------------------------------------------------------------------------------------
 

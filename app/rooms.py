@@ -13,6 +13,7 @@ from app.engine_start import Started
 from app.jobs import Task
 from app.library_desk import LibraryDesk
 from app.live_desk import LiveDesk
+from app.lyrics_desk import LyricsDesk
 from app.mic_desk import MicDesk
 from app.models_model import ModelsModel
 from app.panels.export_dialog import ExportChoice, ExportDialog, ExportSource
@@ -51,6 +52,7 @@ class Rooms(QObject):
     mic : MicDesk
     live : LiveDesk
     visual : VisualDesk
+    lyrics : LyricsDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -93,6 +95,7 @@ class Rooms(QObject):
         self.live = LiveDesk(desktop, home, self.lanes)
         self.visual = VisualDesk(desktop)
         self.analysis.model.facts_changed.connect(self.visual.take_facts)
+        self.lyrics = LyricsDesk(desktop, home, (self.mic, self.visual))
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -122,6 +125,7 @@ class Rooms(QObject):
         self.lanes.show_tick(tick)
         self.analysis.show_tick(tick)
         self.mic.show_tick(tick)
+        self.lyrics.show_tick(tick)
         self.live.look()
         self.visual.show_tick(tick)
         if self._settings is not None and self._settings.isVisible():
@@ -179,6 +183,7 @@ class Rooms(QObject):
             mixer=desktop.mixer,
             takes=self.takes.lanes(),
             home=self._home,
+            lyrics=self.lyrics.shown,
         )
         export = desktop.settings.current.export
         choice = ExportChoice(export.container, export.bits, export.folder)
@@ -249,5 +254,6 @@ class Rooms(QObject):
         self.sessions.end()
         self.library.close()
         self.analysis.close()
+        self.lyrics.close()
         self.visual.close()
         self.lanes.shutdown()

@@ -149,6 +149,19 @@ class VisualSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LyricsSettings:
+    """How lyrics are found and shown. How far a song's are moved is kept with the song."""
+
+    model: str = _item("whisper-base", "Model that transcribes.")
+    language: str = _item("", "Language of the songs, such as en or de; empty is what is heard.")
+    hearing: str = _choice("both", "What is listened to.", "both", "mix", "vocals")
+    font_px: int = _item(27, "Size of the sung line, pixels.", low=14, high=96)
+    karaoke_font_px: int = _item(56, "The same on the whole screen.", low=14, high=96)
+    guide_db: float = _item(-18.0, "Level of the vocals in karaoke, dB.", low=-72.0, high=12.0)
+    folder: str = _item("", "Where lyrics were opened or saved last.")
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """What was asked of the last training."""
 
@@ -171,6 +184,7 @@ class Settings:
     mic: MicSettings = MicSettings()
     live: LiveInputSettings = LiveInputSettings()
     visual: VisualSettings = VisualSettings()
+    lyrics: LyricsSettings = LyricsSettings()
     training: TrainingSettings = TrainingSettings()
 
 

@@ -198,6 +198,7 @@ class ExportDialog(QDialog):
             folder=self.form.folder,
             mix=take_mix(source.mixer, source.takes),
             takes=tuple((source.mixer.title(name), source.takes[name]) for name in self.form.takes),
+            with_lyrics=self.form.with_lyrics,
         )
 
     def refusal(self) -> str:

@@ -63,6 +63,10 @@ class ExportForm(QWidget):
         self._format = QComboBox(self)
         self._bits = QComboBox(self)
         self._folder = QLineEdit(self)
+        self._lyrics = QCheckBox(self.tr("Lyrics in the files"), self)
+        self._lyrics.setToolTip(self.tr("Write the words and their times into the tags of every file"))
+        self._lyrics.setAccessibleName(self._lyrics.text())
+        self._lyrics.setVisible(source.lyrics is not None)
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._make_stems_page())
         self._pages.addWidget(self._mix_words)
@@ -149,6 +153,7 @@ class ExportForm(QWidget):
         column.addSpacing(4)
         column.addLayout(_row(self, self.tr("Format"), formats, self._format))
         column.addLayout(_row(self, self.tr("Folder"), where, self._folder))
+        column.addWidget(self._lyrics)
 
     # --- what is chosen ----------------------------------------------------------------------------
 
@@ -186,6 +191,15 @@ class ExportForm(QWidget):
     def folder(self) -> Path:
         """Folder for the files."""
         return Path(self.folder_text).expanduser()
+
+    @property
+    def with_lyrics(self) -> bool:
+        """Whether the files carry the lyrics."""
+        return self._lyrics.isChecked()
+
+    def set_with_lyrics(self, on: bool) -> None:
+        """Choose whether the files carry the lyrics."""
+        self._lyrics.setChecked(on)
 
     def focus_first(self) -> None:
         """Begin at the top."""

@@ -4,8 +4,6 @@ GUI thread. Laid out once for a width and a size, painted many times; a view kee
 sung and nothing of the thousand others.
 """
 
-from typing import cast
-
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QTextLayout, QTextOption
 
@@ -58,10 +56,13 @@ class LyricLine:
             row = self._layout.lineAt(number)
             first, last = row.textStart(), row.textStart() + row.textLength()
             a, b = max(start, first), min(stop, last)
-            if a < b:
-                from_x, to_x = _x(row.cursorToX(a)), _x(row.cursorToX(b))
-                self._backwards |= to_x < from_x
-                boxes.append(QRectF(min(from_x, to_x), row.y(), abs(to_x - from_x), row.height()))
+            # Of glyphs: PySide's `cursorToX` gives 0 for every place.
+            runs = row.glyphRuns(a, b - a) if a < b else []
+            if runs:
+                self._backwards |= runs[0].isRightToLeft()
+                left = min(run.boundingRect().left() for run in runs)
+                right = max(run.boundingRect().right() for run in runs)
+                boxes.append(QRectF(left, row.y(), right - left, row.height()))
         return tuple(boxes)
 
     def paint(self, painter: QPainter, colour: QColor) -> None:
@@ -130,8 +131,3 @@ class LyricLine:
                     if best is None or away < best[0]:
                         best = (away, number)
         return None if best is None else best[1]
-
-
-def _x(found: object) -> float:
-    """PySide gives the cursor along with its place, and says only the place."""
-    return float(cast("tuple[float, int]", found)[0])

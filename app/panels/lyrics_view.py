@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -28,25 +29,23 @@ from app.controls.focus import claims_key, draw_focus
 from app.lyric_edits import LyricEdits
 from app.lyrics_state import LyricsState
 from app.panels.lyric_field import LyricField
-from app.panels.lyric_line import LyricLine
 from app.panels.lyric_menu import open_line_menu
+from app.panels.lyric_places import GAP, MARGIN_PX, LyricPlaces, Place
 from app.panels.play_head import PlayHead
 from app.tick import Tick
 from engine.lyrics import Segment
 
 LEAST_FONT_PX, MOST_FONT_PX = 14, 96
-MARGIN_PX = 24
-ANCHOR = 0.46
-"""Where the sung line stands, of the height: a little above the middle, because one reads on."""
-REST_SIZE = 0.58
-"""Size of the other lines beside that of the sung one."""
-GAP = 0.55
-"""Between two lines, of the size of the type."""
+SIZE_STEP = 1.12
+"""A step of the type: six double it."""
 LINGER_S = 0.4
 """After its end, a line makes way for the next."""
+REST_S, COUNT_S = 5.0, 3.0
+"""A rest this long is counted out: a dot a second in its last ones."""
 BROWSE_S = 6.0
 """Who has scrolled away is brought back to the song after this."""
-_KEPT_LINES = 200
+FAR_LINES = 12
+"""Lines that are farther away are gone to at once."""
 _FRAME_MS = 16
 _NOTCH = 120.0
 _KEYS = frozenset((Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Delete))
@@ -58,20 +57,6 @@ class Mark(NamedTuple):
     line: int
     word: int
     part: float
-
-
-class _Place(NamedTuple):
-    """Where a line is painted."""
-
-    number: int
-    line: LyricLine
-    top: float
-    scale: float
-
-    @property
-    def area(self) -> QRectF:
-        half = self.line.width_px * self.scale / 2
-        return QRectF(-half, self.top, 2 * half, self.line.height_px * self.scale)
 
 
 class LyricsView(QWidget):
@@ -90,8 +75,11 @@ class LyricsView(QWidget):
         Song time in seconds.
     size_wanted : Signal(int)
         By how many steps the type should be larger.
+    places : LyricPlaces
     shown : Mark
         What was painted last.
+    shown_at_s : float
+        When that was, on the clock of `time.monotonic`.
     """
 
     seek_wanted = Signal(float)
@@ -102,17 +90,17 @@ class LyricsView(QWidget):
         self._state = state
         self._edits = edits
         self._head = PlayHead()
-        self._font_px = theme.tokens().text_huge_px
-        self._on_picture = False
+        self.places = LyricPlaces(theme.tokens().text_huge_px)
+        self._on_picture = self._by_keys = False
         self._starts_s: list[float] = []
-        self._lines: dict[int, LyricLine] = {}
-        self._at = 0.0
         self._goal = 0
         self._chosen: int | None = None
         self._browse_until_s = 0.0
         self._hovered: tuple[int, int] | None = None
         self._moved_at_s = 0.0
         self.shown = Mark(-1, -1, 0.0)
+        self.shown_at_s = 0.0
+        self._shown_dots = 0
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._step)
@@ -141,10 +129,21 @@ class LyricsView(QWidget):
         number = bisect_right(self._starts_s, self.time_s) - 1
         if number < 0 or not self._state.is_timed:
             return Mark(-1, -1, 0.0)
-        word, part = self._line(number).sung(self.time_s)
+        word, part = self.places.line(number).sung(self.time_s)
         if not segments[number].words and self.time_s >= segments[number].end_s:
             return Mark(number, 0, 0.0)
         return Mark(number, word, part)
+
+    @property
+    def dots(self) -> int:
+        """Seconds until the line that ends a long rest begins, 3 to 1; 0 at all other times."""
+        segments, number = self._segments, self._goal
+        if not self._state.is_timed or number >= len(segments):
+            return 0
+        before_s = segments[number - 1].end_s if number else 0.0
+        left_s = segments[number].start_s - self.time_s
+        rests = segments[number].start_s - before_s >= REST_S
+        return math.ceil(left_s) if rests and 0.0 < left_s <= COUNT_S else 0
 
     @property
     def chosen(self) -> int:
@@ -154,8 +153,8 @@ class LyricsView(QWidget):
     def set_font_px(self, px: int) -> None:
         """Write larger or smaller."""
         px = max(LEAST_FONT_PX, min(MOST_FONT_PX, px))
-        if px != self._font_px:
-            self._font_px = px
+        if px != self.places.font_px:
+            self.places.font_px = px
             self._lay_out_anew()
 
     def set_on_picture(self, on: bool) -> None:
@@ -180,7 +179,9 @@ class LyricsView(QWidget):
             self._chosen = None
             self._move()
         mark = self.mark
-        if mark != self.shown:
+        if self.dots != self._shown_dots:
+            self.update()
+        elif mark != self.shown:
             if mark.line == self.shown.line and not self._timer.isActive():
                 self._update_line(mark.line)
             else:
@@ -200,7 +201,7 @@ class LyricsView(QWidget):
         self.setAccessibleDescription(segments[self._goal].text if self._goal < len(segments) else "")
 
     def _take_lyrics(self) -> None:
-        segments = self._segments
+        segments = self.places.segments = self._segments
         self._starts_s = [segment.start_s for segment in segments]
         self._goal = min(self._goal, max(0, len(segments) - 1))
         if self._chosen is not None and self._chosen >= len(segments):
@@ -212,7 +213,7 @@ class LyricsView(QWidget):
         self._move(at_once=True)
 
     def _lay_out_anew(self) -> None:
-        self._lines.clear()
+        self.places.forget()
         self._place_field()
         self.update()
 
@@ -220,16 +221,6 @@ class LyricsView(QWidget):
     def _segments(self) -> tuple[Segment, ...]:
         lyrics = self._state.lyrics
         return () if lyrics is None else lyrics.segments
-
-    def _line(self, number: int) -> LyricLine:
-        line = self._lines.get(number)
-        if line is None:
-            if len(self._lines) >= _KEPT_LINES:
-                self._lines.clear()
-            font = theme.font(self._font_px, 600)
-            wide_px = max(120.0, self.width() - 2.0 * MARGIN_PX)
-            line = self._lines[number] = LyricLine(self._segments[number], font, wide_px)
-        return line
 
     # --- moving ------------------------------------------------------------------------------------
 
@@ -243,8 +234,13 @@ class LyricsView(QWidget):
 
     def _move(self, *, at_once: bool = False) -> None:
         """Go to the line that is sung, or chosen."""
-        if at_once or theme.reduced_motion() or not self.isVisible() or abs(self._target - self._at) > 12:
-            self._at = float(self._target)
+        if (
+            at_once
+            or theme.reduced_motion()
+            or not self.isVisible()
+            or abs(self._target - self.places.at) > 12
+        ):
+            self.places.at = float(self._target)
             self._timer.stop()
             self._place_field()
         elif not self._timer.isActive():
@@ -257,11 +253,11 @@ class LyricsView(QWidget):
         passed_s = min(now_s - self._moved_at_s, 0.05)
         self._moved_at_s = now_s
         # Two thirds of the way in the time of a long motion, whatever the frame rate.
-        self._at += (self._target - self._at) * -math.expm1(
+        self.places.at += (self._target - self.places.at) * -math.expm1(
             -passed_s / (theme.tokens().motion_long_ms / 3000)
         )
-        if abs(self._target - self._at) < 0.002:
-            self._at = float(self._target)
+        if abs(self._target - self.places.at) < 0.002:
+            self.places.at = float(self._target)
             self._timer.stop()
         self._place_field()
         self.update()
@@ -282,45 +278,14 @@ class LyricsView(QWidget):
 
     # --- painting ----------------------------------------------------------------------------------
 
-    def _places(self) -> list[_Place]:
-        """The lines that are seen, and where, around x = 0."""
-        n = len(self._segments)
-        if n == 0:
-            return []
-        middle = min(int(self._at), n - 1)
-        part = self._at - middle
-        gap_px = GAP * self._font_px
-
-        def scale(number: int) -> float:
-            near = max(0.0, 1.0 - abs(number - self._at))
-            return REST_SIZE + (1.0 - REST_SIZE) * near
-
-        def height(number: int) -> float:
-            return self._line(number).height_px * scale(number)
-
-        following_px = height(middle + 1) / 2 if middle + 1 < n else 0.0
-        step_px = height(middle) / 2 + gap_px + following_px
-        top = self.height() * ANCHOR - part * step_px - height(middle) / 2
-        places = [_Place(middle, self._line(middle), top, scale(middle))]
-        above, number = top, middle
-        while above > 0 and number > 0:
-            number -= 1
-            above -= gap_px + height(number)
-            places.insert(0, _Place(number, self._line(number), above, scale(number)))
-        below, number = top + height(middle), middle
-        while below + gap_px < self.height() and number + 1 < n:
-            number += 1
-            places.append(_Place(number, self._line(number), below + gap_px, scale(number)))
-            below += gap_px + height(number)
-        return places
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the lines that the region touches."""
         middle_px = self.width() / 2
+        mark, dots = self.mark, self.dots
         now_s, timed = self.time_s, self._state.is_timed
         with QPainter(self) as painter:
             painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-            for place in self._places():
+            for place in self.places.seen():
                 area = place.area.translated(middle_px, 0.0)
                 if not event.region().intersects(area.adjusted(-2, -2, 2, 2).toAlignedRect()):
                     continue
@@ -331,17 +296,19 @@ class LyricsView(QWidget):
                 painter.scale(place.scale, place.scale)
                 self._paint_line(painter, place, now_s if timed else -1.0)
                 painter.restore()
-            if not self._on_picture:
+            self._paint_dots(painter, dots)
+            if self._by_keys and not self._on_picture:
                 draw_focus(painter, self, theme.tokens().radius_medium_px)
-        self.shown = self.mark
+        self.shown, self.shown_at_s = mark, time.monotonic()
+        self._shown_dots = dots
 
-    def _paint_line(self, painter: QPainter, place: _Place, now_s: float) -> None:
+    def _paint_line(self, painter: QPainter, place: Place, now_s: float) -> None:
         line, look = place.line, theme.tokens()
         sounds = line.segment.start_s <= now_s and (now_s < line.segment.end_s or place.number == self._goal)
         painter.setOpacity(self._opacity(place))
         line.paint(painter, look.text if self._on_picture else look.dim)
         if sounds and (line.segment.words or now_s < line.segment.end_s):
-            painter.setOpacity(1.0)
+            painter.setOpacity(1.0 if place.number == self._goal else self._opacity(place))
             line.paint_sung(painter, self._sung_colour, now_s)
         if self._hovered is not None and self._hovered[0] == place.number:
             for box in line.boxes[self._hovered[1]]:
@@ -352,48 +319,55 @@ class LyricsView(QWidget):
             painter.setBrush(look.accent)
             painter.drawRoundedRect(QRectF(-half, line.height_px / 2 - 9, 3, 18), 1.5, 1.5)
 
+    def _paint_dots(self, painter: QPainter, n: int) -> None:
+        """Count a rest out, in the gap above the line that ends it."""
+        place = self.places.find(self._goal) if n else None
+        if place is not None:
+            radius_px = 0.11 * self.places.font_px
+            y = place.top - 0.5 * GAP * self.places.font_px
+            painter.setOpacity(1.0)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._sung_colour)
+            for i in range(n):
+                x = self.width() / 2 + (i - 1) * 5.0 * radius_px
+                painter.drawEllipse(QPointF(x, y), radius_px, radius_px)
+
     @property
     def _sung_colour(self) -> QColor:
         return theme.tokens().lane_colour("vocals")
 
-    def _opacity(self, place: _Place) -> float:
-        """Lines far from the middle step back, but never below what can be read."""
-        away = abs(place.number - self._at)
-        return 1.0 if away < 1.5 else max(0.72, 1.0 - 0.14 * (away - 1.0))
+    def _opacity(self, place: Place) -> float:
+        """Lines far from the middle step back, on a picture out of sight; at the edges all go."""
+        away = abs(place.number - self.places.at)
+        if away < 1.0:
+            return 1.0
+        least, step = (0.0, 0.3) if self._on_picture else (0.72, 0.14)
+        out_px = max(-place.top, place.area.bottom() - self.height(), 0.0)
+        edge = max(0.0, 1.0 - out_px / (0.5 * place.area.height()))
+        return edge * (1.0 if away < 1.5 else max(least, 1.0 - step * (away - 1.0)))
 
     def _update_line(self, number: int) -> None:
-        for place in self._places():
-            if place.number == number:
-                area = place.area.translated(self.width() / 2, 0.0)
-                self.update(area.adjusted(-4, -4, 4, 4).toAlignedRect())
+        place = self.places.find(number)
+        if place is not None:
+            area = place.area.translated(self.width() / 2, 0.0)
+            self.update(area.adjusted(-4, -4, 4, 4).toAlignedRect())
 
     def sizeHint(self) -> QSize:
         """Three lines."""
-        return QSize(480, round(5.0 * self._font_px))
+        return QSize(480, round(5.0 * self.places.font_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew."""
         super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._lines.clear()
+        self.places.set_size(event.size().width(), event.size().height())
         self._place_field()
 
     # --- mouse -------------------------------------------------------------------------------------
 
-    def _hit(self, place: QPointF) -> tuple[int, int] | None:
-        """Line and word under the pointer."""
-        for seen in self._places():
-            area = seen.area.translated(self.width() / 2, 0.0).adjusted(-8, -4, 8, 4)
-            if area.contains(place):
-                inside = QPointF(place.x() - self.width() / 2, place.y() - seen.top) / seen.scale
-                inside.setY(max(0.0, min(inside.y(), seen.line.height_px - 0.5)))
-                word = seen.line.word_at(inside)
-                return None if word is None else (seen.number, word)
-        return None
-
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what a click would go to."""
-        self._hover(self._hit(event.position()))
+        """Show what a click would go to; what lies behind wants to know of the pointer, too."""
+        self._hover(self.places.hit(event.position()))
+        event.ignore()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer."""
@@ -404,26 +378,31 @@ class LyricsView(QWidget):
         hit = hit if self._state.is_timed else None
         if hit != self._hovered:
             self._hovered = hit
-            shape = Qt.CursorShape.ArrowCursor if hit is None else Qt.CursorShape.PointingHandCursor
-            self.setCursor(shape)
+            if hit is None:
+                # Whatever it stands on says what the pointer is.
+                self.unsetCursor()
+            else:
+                self.setCursor(Qt.CursorShape.PointingHandCursor)
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Go to the word under the pointer."""
-        hit = self._hit(event.position())
+        hit = self.places.hit(event.position())
         if event.button() == Qt.MouseButton.LeftButton and hit is not None and self._field is None:
             self._seek(*hit)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Change the words of a line."""
-        hit = self._hit(event.position())
+        hit = self.places.hit(event.position())
         if event.button() == Qt.MouseButton.LeftButton and hit is not None:
             self.edit(hit[0])
+        elif hit is None:
+            event.ignore()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with the line under the pointer, or with the chosen one."""
         by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
-        hit = None if by_key else self._hit(QPointF(event.pos()))
+        hit = None if by_key else self.places.hit(QPointF(event.pos()))
         number = self.chosen if hit is None else hit[0]
         if self._edits is not None and number < len(self._segments):
             self.choose(number)
@@ -457,6 +436,11 @@ class LyricsView(QWidget):
             return True
         return super().event(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show a ring to whoever walks with Tab; whoever clicked sees where they are."""
+        self._by_keys = event.reason() in {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason}
+        super().focusInEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down choose a line, Enter goes there, F2 changes it, Delete removes it, Esc comes back."""
         key = event.key()
@@ -481,7 +465,7 @@ class LyricsView(QWidget):
             return
         self.choose(number)
         field = self._field = LyricField(number, self._segments[number].text, self._edits, self)
-        field.setFont(theme.font(self._font_px, 600))
+        field.setFont(theme.font(self.places.font_px, 600))
         field.ended.connect(self._end_edit)
         self._move(at_once=True)
         field.show()
@@ -490,17 +474,23 @@ class LyricsView(QWidget):
     def _end_edit(self) -> None:
         field, self._field = self._field, None
         if field is not None:
+            field.hide()
             field.deleteLater()
             self.setFocus(Qt.FocusReason.OtherFocusReason)
             self.follow_song()
 
     def _place_field(self) -> None:
         field = self._field
-        if field is None:
-            return
-        for place in self._places():
-            if place.number == field.line:
-                high_px = max(field.sizeHint().height(), 1.25 * self._font_px)
-                middle_px = place.top + place.area.height() / 2
-                width_px = self.width() - 2 * MARGIN_PX
-                field.setGeometry(MARGIN_PX, round(middle_px - high_px / 2), width_px, round(high_px))
+        place = None if field is None else self.places.find(field.line)
+        if field is not None and place is not None:
+            high_px = max(field.sizeHint().height(), 1.25 * self.places.font_px)
+            middle_px = place.top + place.area.height() / 2
+            width_px = self.width() - 2 * MARGIN_PX
+            field.setGeometry(MARGIN_PX, round(middle_px - high_px / 2), width_px, round(high_px))
+
+
+def stepped_px(px: int, steps: int) -> int:
+    """A size of type some steps larger or smaller, a pixel at least, within what is allowed."""
+    wanted = round(px * SIZE_STEP**steps)
+    wanted = max(wanted, px + 1) if steps > 0 else min(wanted, px - 1) if steps < 0 else px
+    return max(LEAST_FONT_PX, min(MOST_FONT_PX, wanted))

@@ -6,7 +6,6 @@ GUI thread. Shows a `MicState` and a `MicTick`; what the user wants leaves throu
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_presets import MicPresets
 from app.mic_state import MicState
@@ -15,6 +14,7 @@ from app.panels.mic_bar import MicBar
 from app.panels.mic_chain import MicChain
 from app.panels.mic_head import MicHead
 from app.panels.mic_latency import LatencyBar
+from app.task_models import TaskModels
 
 
 class MicPanel(QWidget):
@@ -24,7 +24,7 @@ class MicPanel(QWidget):
     ----------
     state : MicState
     edits : MicEdits
-    shelves : (MicPresets, MicDenoisers)
+    shelves : (MicPresets, TaskModels)
     parent : QWidget or None
 
     Attributes
@@ -43,7 +43,7 @@ class MicPanel(QWidget):
         self,
         state: MicState,
         edits: MicEdits,
-        shelves: tuple[MicPresets, MicDenoisers],
+        shelves: tuple[MicPresets, TaskModels],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)

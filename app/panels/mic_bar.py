@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushBut
 from app.controls.pan import PanSlider, pan_text, parse_pan
 from app.controls.toggle import Toggle, WordToggle
 from app.controls.value_label import ValueLabel
-from app.mic_denoisers import MicDenoisers
 from app.mic_edits import MicEdits
 from app.mic_presets import MicPresets
 from app.mic_state import SIDES, MicState, Side, spelt_out
@@ -17,6 +16,7 @@ from app.mic_tempo import DELAY, without_tempo
 from app.mic_tick import MicTick
 from app.models_model import short_title, size_text
 from app.panels.mic_tuner import Tuner
+from app.task_models import TaskModels
 from app.theme import icon, tokens
 from engine.realtime.effects.plan import EffectSetting
 
@@ -38,7 +38,7 @@ class MicBar(QWidget):
     state : MicState
     edits : MicEdits
     presets : MicPresets
-    denoisers : MicDenoisers
+    denoisers : TaskModels
     parent : QWidget or None
 
     Attributes
@@ -59,7 +59,7 @@ class MicBar(QWidget):
         state: MicState,
         edits: MicEdits,
         presets: MicPresets,
-        denoisers: MicDenoisers,
+        denoisers: TaskModels,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)

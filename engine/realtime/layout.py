@@ -24,6 +24,8 @@ TAP_RING_FRAMES: Final = 131_072
 """2.7 s at 48 kHz, 1 MiB a tap: a recorder that waits for a disk or for the GIL loses nothing."""
 N_TAPS: Final = 2
 """One ring a consumer: recorder, visuals."""
+SUNG_RING_FRAMES: Final = 32_768
+"""0.7 s of the bare voice at 48 kHz, 256 KiB; whoever reads its pitch comes fifty times a second."""
 N_DURATIONS: Final = 65_536
 """The last 65536 callback times: 175 s of 128-frame blocks at 48 kHz; 256 KiB as int32 ns."""
 RAMP_FRAMES: Final = 480
@@ -92,7 +94,10 @@ T_SOURCE_BRIDGE: Final = T_MIC + 15
 """Table of the bridge to an input device of its own."""
 T_SOURCE_SCRATCH: Final = T_MIC + 16
 """float32 scratch: one planar stereo chunk."""
-N_TABLE: Final = T_MIC + 17
+T_SUNG_HEADER: Final = T_MIC + 17
+T_SUNG: Final = T_MIC + 18
+"""Header and data of the ring that the singer's pitch is read from."""
+N_TABLE: Final = T_MIC + 19
 
 # --- CONTROL: int64 cells written by the controller ----------------------------------------------
 C_PLAY: Final = 0
@@ -119,6 +124,8 @@ C_SOURCE_CHANNEL: Final = 13
 """First of the two input channels that it listens to."""
 C_N_TAKES: Final = 14
 """How many of the lanes, the last ones, are takes: heard beside the song and no part of it."""
+C_SUNG_ON: Final = 15
+"""The bare voice goes into the ring that the singer's pitch is read from."""
 N_CONTROL: Final = 16
 MIC_STEREO: Final = -1
 SOURCE_OFF: Final = 0

@@ -26,6 +26,7 @@ from engine.realtime.layout import (
     C_MIC_TAP_ON,
     C_PROBE,
     C_SOURCE_ON,
+    C_SUNG_ON,
     CHUNK_FRAMES,
     K_DUCKED_FRAMES,
     K_FRAMES,
@@ -59,6 +60,7 @@ from engine.realtime.layout import (
     SI_SONG_FRAME,
     SI_SOUNDING,
     SOURCE_MIC,
+    SUNG_RING_FRAMES,
     T_BRIDGE,
     T_CHAIN,
     T_CONTROL,
@@ -76,6 +78,8 @@ from engine.realtime.layout import (
     T_RATE_HZ,
     T_STATE_F,
     T_STATE_I,
+    T_SUNG,
+    T_SUNG_HEADER,
     T_VOICE,
     TAP_RING_FRAMES,
 )
@@ -178,6 +182,14 @@ def _tap_wet(table: I64, wet: F32, stream_frame: int, tap: F32) -> None:
 
 
 @kernel
+def _push_sung(table: I64, bare: F32, n: int) -> None:
+    """Hand the bare voice to whoever follows its pitch; what does not fit is lost."""
+    header = i64_at(table[T_SUNG_HEADER], HEADER_CELLS)
+    data = f32_at(table[T_SUNG], 2 * SUNG_RING_FRAMES).reshape((SUNG_RING_FRAMES, 2))
+    ring_push(header, data, bare.reshape((n, 2)))
+
+
+@kernel
 def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
     """Add the mic to a chunk of the mix.
 
@@ -217,6 +229,8 @@ def run_mic(table: I64, device: F32, device_at: int, n: int, out: F32) -> None:
     update_meter(bare, n, MIC_IN_SLOT, rate_hz, state_f)
     if load_acquire(control, C_SOURCE_ON) == SOURCE_MIC:
         push_voice(table, bare, n)
+    if load_acquire(control, C_SUNG_ON) != 0:
+        _push_sung(table, bare, n)
     tapped = load_acquire(control, C_MIC_TAP_ON) != 0
     if tapped:
         _tap_dry(voice, tap)

@@ -2,7 +2,7 @@
 
 Part of `EngineMemory`, which gives it its table, its control cells and its parameters; it exists apart
 because a song is played without any of it. Everything is allocated once: 2 MiB for the tap ring, half a
-MiB for its marks.
+MiB for its marks, a quarter for the ring of the singer's pitch.
 
 Threads: `set_*` and `attach_*` from one control thread; the rings are the recorder's.
 """
@@ -36,6 +36,8 @@ class MicMemory:
         Dry and wet voice at the device's rate, while `set_tap` is on.
     marks : Ring of int64, width N_MARK
         One row a chunk of the tap: where it lies in the stream and in the song.
+    sung : Ring of width 2
+        The bare voice at the device's rate, while `set_sung` is on.
     chain : ChainMemory
         Where the effect plans are published.
     guard : HowlGuard
@@ -54,6 +56,7 @@ class MicMemory:
         self.chain = ChainMemory()
         self.guard = HowlGuard()
         self.tap = Ring(at.TAP_RING_FRAMES, at.MIC_TAP_WIDTH, np.float32)
+        self.sung = Ring(at.SUNG_RING_FRAMES, 2, np.float32)
         self.marks = Ring(at.MARK_RING_MARKS, at.N_MARK, np.int64)
         self.probe: F32 = np.zeros(at.PROBE_FRAMES, np.float32)
         self._voice: F32 = np.zeros(N_VOICE, np.float32)
@@ -63,6 +66,8 @@ class MicMemory:
             at.T_MIC_I: self._cells,
             at.T_MIC_TAP_HEADER: self.tap.header,
             at.T_MIC_TAP: self.tap.data,
+            at.T_SUNG_HEADER: self.sung.header,
+            at.T_SUNG: self.sung.data,
             at.T_MARK_HEADER: self.marks.header,
             at.T_MARK: self.marks.data,
             at.T_PROBE: self.probe,
@@ -109,6 +114,10 @@ class MicMemory:
     def set_tap(self, on: bool) -> None:
         """Let the tap ring fill, or not."""
         store_release(self._control, at.C_MIC_TAP_ON, int(on))
+
+    def set_sung(self, on: bool) -> None:
+        """Let the ring of the singer's pitch fill, or not."""
+        store_release(self._control, at.C_SUNG_ON, int(on))
 
     def play_probe(self) -> None:
         """Play `probe` once, from the next chunk on."""

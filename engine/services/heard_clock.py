@@ -1,15 +1,16 @@
-"""When a frame of the tap is heard: the device's clock, read from what the callback publishes.
+"""When a frame of a tap is heard: the device's clock, read from what the callback publishes.
 
-Visuals thread. The callback writes the same frames into the driver's buffer and into the tap ring, and says
-of each block how many frames went before it and when its first one reaches the converter. This room ties the
-three together, so that light can be shown when its sound is heard and not when it was computed.
+The thread that reads the tap: the visuals', or the singer's. The callback writes the same frames into the
+driver's buffer and into the tap ring, and says of each block how many frames went before it and when its
+first one reaches the converter. This room ties the three together, so that light can be shown when its sound
+is heard and not when it was computed.
 """
 
 from typing import Final
 
 from engine.realtime import layout as at
 from engine.realtime.memory import EngineMemory
-from engine.stream.ring import HEAD
+from engine.stream.ring import HEAD, Ring
 from engine.units import F64
 
 JUMP_S: Final = 0.03
@@ -24,13 +25,13 @@ class HeardClock:
     Parameters
     ----------
     memory : EngineMemory
-    tap : int
-        Which of its taps, switched on throughout.
+    ring : Ring
+        One of its taps, switched on throughout.
     """
 
-    def __init__(self, memory: EngineMemory, tap: int) -> None:
+    def __init__(self, memory: EngineMemory, ring: Ring) -> None:
         self._memory = memory
-        self._tap = tap
+        self._ring = ring
         self.restart()
 
     def restart(self) -> None:
@@ -58,7 +59,7 @@ class HeardClock:
         ahead of it while a callback runs: the least difference seen is the true one.
         """
         counted = int(self._memory.counter[at.K_FRAMES])
-        lead = int(self._memory.taps[self._tap].header[HEAD]) - counted
+        lead = int(self._ring.header[HEAD]) - counted
         self._lead = lead if self._lead is None else min(self._lead, lead)
         if meter[at.M_STREAM_FRAMES] != self._newest:
             self._newest = float(meter[at.M_STREAM_FRAMES])

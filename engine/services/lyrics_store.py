@@ -5,6 +5,7 @@ store rather than in it: stems make room for others and are computed again, word
 are not. A folder a song, by the hash of its content:
 
     edited.json       corrected, aligned or imported lyrics; they go before any transcript
+    offset            seconds by which they are shown later than written
     KEY.jsonl         a transcript: a header, a line a window as it is heard, "done" at the end
     KEY.*.s16, .npz   what is heard of it (`voice_track`), until it is done
 """
@@ -12,6 +13,7 @@ are not. A folder a song, by the hash of its content:
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from engine.lyrics import Lyrics, Segment
 from engine.services.lyric_windows import Window
 
 _EDITED = "edited.json"
+_OFFSET = "offset"
 _VERSION = 1
 
 
@@ -231,9 +234,19 @@ class LyricsStore:
         -----
         Reads the whole song for its hash: not on the GUI thread.
         """
-        folder = self.folder(content_hash(song))
+        edited = self.read_edited(song)
+        return self.read_heard(song) if edited is None else edited
+
+    def read_edited(self, song: Path) -> Lyrics | None:
+        """The lyrics that somebody edited, aligned or imported; as `read`."""
+        path = self.folder(content_hash(song)) / _EDITED
         with contextlib.suppress(OSError, DecodeError):
-            return parse_json((folder / _EDITED).read_text(encoding="utf-8"))
+            return parse_json(path.read_text(encoding="utf-8"))
+        return None
+
+    def read_heard(self, song: Path) -> Lyrics | None:
+        """The newest whole transcript; as `read`."""
+        folder = self.folder(content_hash(song))
         for path in sorted(folder.glob("*.jsonl"), key=_written, reverse=True):
             record = _read(path)
             if record.done:
@@ -259,6 +272,38 @@ class LyricsStore:
         except OSError as err:
             raise store_error(folder, err) from err
         replace_file(folder / _EDITED, format_json(lyrics))
+
+    def drop_edited(self, song: Path) -> None:
+        """Let transcripts and files count again; as `write` for what goes wrong."""
+        path = self.folder(content_hash(song)) / _EDITED
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as err:
+            raise store_error(path.parent, err) from err
+
+    def read_offset_s(self, song: Path) -> float:
+        """How much later than written a song's words are shown, seconds; as `read`."""
+        path = self.folder(content_hash(song)) / _OFFSET
+        with contextlib.suppress(OSError, ValueError):
+            offset_s = float(path.read_text(encoding="ascii"))
+            return offset_s if math.isfinite(offset_s) else 0.0
+        return 0.0
+
+    def write_offset_s(self, song: Path, offset_s: float) -> None:
+        """Keep how far a song's words are moved; as `write`.
+
+        Parameters
+        ----------
+        song : Path
+        offset_s : float
+            Seconds; later where positive.
+        """
+        folder = self.folder(content_hash(song))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise store_error(folder, err) from err
+        replace_file(folder / _OFFSET, f"{offset_s:.3f}\n")
 
     def forget(self, song: Path) -> None:
         """Delete everything that is kept of a song's words; as `write` for what goes wrong."""

@@ -114,7 +114,7 @@ class Visuals:
         self._rules = rules()
         self._wanted: tuple[bool, Sequence[float], float | None] | None = None
         """Whether another song plays, and its beats: from any thread to the visuals thread, taken whole."""
-        self._clock = HeardClock(self._memory, TAP)
+        self._clock = HeardClock(self._memory, self._memory.taps[TAP])
         self._stream: OutputStream | None = None
         self._rate_hz = self._memory.rate_hz
         self._pulled: F32 = np.zeros((at.TAP_RING_FRAMES, 2), np.float32)

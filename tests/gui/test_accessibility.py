@@ -133,6 +133,13 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
     mic.edits.load("All", "", tuple(EffectSetting(kind) for kind in KINDS))
     qtbot.waitUntil(lambda: mic.panel is not None and len(mic.panel.chain.cards) == len(KINDS))
     found += gaps(window, qtbot, "Window with the mic in front, every effect in its chain")
+    lyrics = desktop.rooms.lyrics
+    window.open_panel("lyrics")
+    found += gaps(window, qtbot, "Window with the lyrics in front, and none")
+    lyrics.model.import_text("[00:01.00]one line\n[00:03.00]and another")
+    window.actions_["sing"].trigger()
+    qtbot.waitUntil(lambda: lyrics.panel.view.isVisible() and lyrics.ribbon.isVisible())
+    found += gaps(window, qtbot, "Window with lyrics, sung along with")
     window.dock("models").show()
     window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
     found += gaps(window, qtbot, "Window with a song")
