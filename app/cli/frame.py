@@ -19,6 +19,7 @@ COMMANDS = {
     "play": "Play a song at once while its stems are being separated.",
     "live": "Sing or speak through the mic chain, and record it.",
     "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
+    "evaluate": "Judge models by songs whose true stems are known.",
     "transcribe": "Write down the words of a song, in time with it.",
     "library": "Keep your songs in view, and find those that sound alike.",
     "batch": "Analyse or separate many songs, on every core or on a Dask cluster.",
