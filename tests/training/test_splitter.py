@@ -15,6 +15,7 @@ from engine.errors import ChecksumMismatch, ParameterError, TrainingError
 from engine.kernels.stft import Stft
 from engine.kernels.warped_bins import N_BINS, group_starts
 from models.training.orbit.progress import Silent
+from models.training.process import Stopped
 from models.training.splitter.dataset import make_songs
 from models.training.splitter.drums import DrumShop
 from models.training.splitter.examples import LOOK_AHEAD, crop_frames, measure
@@ -26,7 +27,7 @@ from models.training.splitter.network import SplitNetwork
 from models.training.splitter.order import MODEL_NAME, Order
 from models.training.splitter.score import make_up, read_folder, read_midi
 from models.training.splitter.sounds import FREE_LICENCES, SoundShelf, read_manifest
-from models.training.splitter.train import Stopped, train
+from models.training.splitter.train import train
 
 
 @pytest.fixture(autouse=True)

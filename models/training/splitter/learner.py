@@ -64,12 +64,11 @@ class Learner:
         self.best_epoch = 0
         self.best = copy.deepcopy(self.mean.state_dict())
 
-    def learn(self, epoch: int, told: Callable[[int, int, float], None]) -> float:
+    def learn(self, told: Callable[[int, int, float], None]) -> float:
         """Take the steps of one epoch.
 
         Parameters
         ----------
-        epoch : int, >= 1
         told : callable
             `told(step, steps, loss)` after every step of the epoch, from 1.
 

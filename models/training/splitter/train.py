@@ -24,6 +24,7 @@ from models.training.orbit.checkpoint import (
     write_checkpoint,
 )
 from models.training.orbit.progress import Progress, plain
+from models.training.process import Stopped
 from models.training.splitter.checks import real_checks, rendered_check
 from models.training.splitter.dataset import make_songs
 from models.training.splitter.export import write_network
@@ -33,10 +34,6 @@ from models.training.splitter.order import HISTORY_NAME, Order
 from models.training.splitter.sounds import read_manifest
 
 _TENSORBOARD = "tensorboard"
-
-
-class Stopped(BaseException):
-    """The user has stopped the run; raised by a signal, wherever the run is."""
 
 
 def train(order: Order, progress: Progress) -> None:
@@ -136,7 +133,7 @@ class _Run:
 
     def _epoch(self, epoch: int, board: SummaryWriter) -> None:
         started_s = time.monotonic()
-        loss = self.learner.learn(epoch, lambda k, n, value: self.progress.batch(epoch, k, n, value))
+        loss = self.learner.learn(lambda k, n, value: self.progress.batch(epoch, k, n, value))
         validation = self.learner.judge(epoch)
         record = {
             "epoch": epoch,
