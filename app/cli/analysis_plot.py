@@ -4,20 +4,15 @@ Main thread. Qt draws on its off-screen platform, so that a server without a dis
 desktop; the drawing is the panel's own.
 """
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import CharonError, ParameterError
+from app.cli.off_screen import ENDINGS, application, check_folders, write_picture
+from engine.errors import ParameterError
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
     from engine.services.curves import SongCurves
-
-ENDINGS = (".png", ".svg")
 
 
 def picture_paths(songs: Sequence[Path], plot: Path) -> dict[Path, Path]:
@@ -64,13 +59,7 @@ def check_pictures(pictures: Iterable[Path]) -> None:
     CharonError
         A folder is missing or cannot be written, or Qt cannot be used here.
     """
-    for folder in {path.parent for path in pictures}:
-        try:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as err:
-            raise CharonError(f"cannot write a picture into {folder}: {err.strerror or err}") from err
-    _application()
+    check_folders({path.parent for path in pictures})
 
 
 def draw_plot(song: Path, curves: "SongCurves", path: Path) -> None:
@@ -89,42 +78,14 @@ def draw_plot(song: Path, curves: "SongCurves", path: Path) -> None:
     CharonError
         The file cannot be written.
     """
-    _application()
+    application()
     from app.panels.analysis_export import Sheet, draw_image, draw_svg, png_bytes
     from app.panels.analysis_song import PLOTS, prepare
     from app.song_words import read_words
     from app.theme import tokens
-    from app.write_behind import replace_file
 
     words = read_words(song, None)
     title = "  ·  ".join(part for part in (words.title, words.artist) if part)
     sheet = Sheet(prepare(curves), title, PLOTS, tokens().accent)
     data = draw_svg(sheet) if path.suffix.lower() == ".svg" else png_bytes(draw_image(sheet))
-    try:
-        replace_file(path, data)
-    except OSError as err:
-        raise CharonError(f"{path} cannot be written: {err.strerror or err}") from err
-
-
-def _application() -> "QApplication":
-    """Qt without a screen; made once, and kept by Qt itself until the process ends."""
-    global _qt
-    if _qt is not None:
-        return _qt
-    # Whatever the desktop's own platform is: nothing is shown, and it may not be there.
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    try:
-        from PySide6.QtWidgets import QApplication
-    except ImportError as err:
-        raise CharonError(
-            f"cannot draw: Qt does not load ({err}); on Debian and Ubuntu: apt install libegl1 libgl1"
-        ) from err
-    from app.theme import apply_theme
-
-    app = QApplication.instance()
-    _qt = app if isinstance(app, QApplication) else QApplication(["charon"])
-    apply_theme(_qt)
-    return _qt
-
-
-_qt: "QApplication | None" = None
+    write_picture(path, data)

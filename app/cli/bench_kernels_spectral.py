@@ -165,7 +165,7 @@ def spectral_cases(threads: int) -> list[KernelCase]:
         make = partial(_shape, threads=threads, field=field)
         tolerance_db = ROLLOFF_DB if field == "rolloff_hz" else ROUNDING_DB
         makers.append((name.replace("_", " "), f"librosa.feature.{name}", tolerance_db, make))
-    rest: list[tuple[str, str, Callable[[float, int], tuple[Call, Call]]]] = [
+    rest: list[tuple[str, str, Callable[..., tuple[Call, Call]]]] = [
         ("spectral flux", "librosa.onset.onset_strength(S)", _flux),
         ("rms", "librosa.feature.rms", _rms),
         ("zero crossings", "librosa.feature.zero_crossing_rate", _zero_crossings),

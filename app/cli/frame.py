@@ -20,6 +20,7 @@ COMMANDS = {
     "live": "Sing or speak through the mic chain, and record it.",
     "analyze": "Tell tempo, key, loudness, pitch and fingerprint of songs.",
     "visualize": "Draw the Julia set of a song: a video with its sound, or pictures.",
+    "evaluate": "Judge models by songs whose true stems are known.",
     "transcribe": "Write down the words of a song, in time with it.",
     "library": "Keep your songs in view, and find those that sound alike.",
     "batch": "Analyse or separate many songs, on every core or on a Dask cluster.",

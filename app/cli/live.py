@@ -47,7 +47,9 @@ GONE_TIMEOUT_S = 10.0
     help="The mic before the effects, behind them, or both.",
 )
 @click.option("--denoise", metavar="MODEL", help="Noise out of the voice: rnnoise, dtln or deepfilternet3.")
-@click.option("--separate", "model", metavar="MODEL", help="Make stems of the input: spleeter-2stems.")
+@click.option(
+    "--separate", "model", metavar="MODEL", help="Make stems of the input: spleeter-2stems or charon-4stems."
+)
 @click.option(
     "--mode",
     type=click.Choice(["tight", "clean"]),

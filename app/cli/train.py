@@ -14,6 +14,7 @@ from typing import Any, cast
 import click
 
 from app.cli.console import json_option, print_json, say, table
+from app.cli.train_splitter import splitter
 
 EXIT_FAILED = 1
 _EXIT_STOPPED = 130
@@ -27,6 +28,9 @@ _END_S = 20.0
 )
 def command() -> None:
     """Train networks of Charon's own on your songs."""
+
+
+command.add_command(splitter)
 
 
 @command.command(
@@ -98,7 +102,7 @@ def orbit(
             words += [f"--{name.replace('_', '-')}", str(value)]
     if resume:
         words.append("--resume")
-    code = _run([sys.executable, "-m", PROGRAM, *words])
+    code = run_program([sys.executable, "-m", PROGRAM, *words])
     if code == _EXIT_STOPPED:
         raise click.Abort
     if code != 0:
@@ -111,8 +115,19 @@ def orbit(
     return 0
 
 
-def _run(words: Sequence[str]) -> int:
-    """Run the training; its bars and complaints go where ours go, its events nowhere but to an error."""
+def run_program(words: Sequence[str]) -> int:
+    """Run a training; its bars and complaints go where ours go, its events nowhere but to an error.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command.
+
+    Returns
+    -------
+    int
+        Exit code of the program.
+    """
     pipe = subprocess.PIPE if "json" in words else None
     with subprocess.Popen(words, stdout=pipe, text=True) as process:  # noqa: S603 - our own program
         try:

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 
 from app.models_model import ModelRow, short_title, size_text, stem_titles
 from app.queue_model import speed_text
-from app.theme import font, tokens
+from app.theme import font, lane_title, tokens
+from engine.inference.cards import CardFigures
 
 
 class ModelDetails(QWidget):
@@ -48,6 +49,8 @@ class ModelDetails(QWidget):
         self._title = _label(page, "title")
         self._stems = _StemRow(page)
         self._facts: dict[str, QLabel] = {}
+        self._figures_head = _label(page, "small")
+        self._figures = _label(page, "")
         self._licence = _label(page, "small")
         words = QVBoxLayout(page)
         words.setContentsMargins(8, 4, 8, 4)
@@ -103,6 +106,14 @@ class ModelDetails(QWidget):
             self._facts[name] = value
             grid.addWidget(label, number // 2, 2 * (number % 2), Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, number // 2, 2 * (number % 2) + 1, Qt.AlignmentFlag.AlignTop)
+        told = self.tr("How near the stems come to the true ones: energy of the stem over that of the error")
+        for widget, words in ((self._figures_head, self.tr("Figures")), (self._figures, "")):
+            widget.setText(words)
+            widget.setToolTip(told)
+        self._figures.setAccessibleName(self.tr("Figures"))
+        row = grid.rowCount()
+        grid.addWidget(self._figures_head, row, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._figures, row, 1, 1, 3, Qt.AlignmentFlag.AlignTop)
         return grid
 
     def _make_buttons(self) -> QHBoxLayout:
@@ -159,6 +170,9 @@ class ModelDetails(QWidget):
         if measured is not None:
             speed = self.tr("{} real time").format(speed_text(measured.speed))
         self._facts["speed"].setText(speed)
+        self._figures.setText("\n".join(_figures_text(figures) for figures in card.figures))
+        for widget in (self._figures_head, self._figures):
+            widget.setVisible(bool(card.figures))
         self._licence.setText(" ".join(text for text in (card.licence.text, card.attribution) if text))
         self._show_work(row)
         self._show_buttons(row, in_use=in_use)
@@ -237,3 +251,9 @@ def _label(parent: QWidget, kind: str) -> QLabel:
     label.setProperty("class", kind)
     label.setWordWrap(True)
     return label
+
+
+def _figures_text(figures: CardFigures) -> str:
+    """One line a song: its name, then stem by stem what was measured."""
+    values = ", ".join(f"{lane_title(stem).lower()} {value:.1f}" for stem, value in figures.sdr_db)
+    return f"{figures.song}: {values} dB"

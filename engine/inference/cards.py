@@ -19,7 +19,9 @@ from engine.errors import ModelError
 
 Task = Literal["separate", "denoise", "transcribe"]
 """What a model is for: stems of a song, a voice without what is around it, or the words that are sung."""
-ArchitectureName = Literal["spleeter", "htdemucs", "waveform", "rnnoise", "dtln", "deepfilternet", "whisper"]
+ArchitectureName = Literal[
+    "spleeter", "htdemucs", "splitter", "waveform", "rnnoise", "dtln", "deepfilternet", "whisper"
+]
 SourceKind = Literal["bundled", "cache", "pypi", "npm", "huggingface", "file"]
 
 _OUTPUT_VERSION = 1
@@ -117,8 +119,32 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class CardFigures:
+    """How near a model's stems of one song come to the true ones, as `charon evaluate` says.
+
+    Parameters
+    ----------
+    song : str
+        And what of it.
+    sdr_db : tuple of (str, float)
+        Energy ratio by stem, in dB.
+    """
+
+    song: str
+    sdr_db: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
-    """All that Charon knows about a model without opening it."""
+    """All that Charon knows about a model without opening it.
+
+    Parameters
+    ----------
+    builds_on : str
+        Another model whose files it uses beside its own; empty for none.
+    figures : tuple of CardFigures
+        What it was measured to give.
+    """
 
     name: str
     title: str
@@ -133,6 +159,8 @@ class ModelCard:
     sources: tuple[Source, ...]
     attribution: str = ""
     task: Task = "separate"
+    builds_on: str = ""
+    figures: tuple[CardFigures, ...] = ()
 
     @property
     def key(self) -> str:
@@ -147,6 +175,8 @@ class ModelCard:
             "normalisation": self.normalisation,
             "files": [file.sha256 for file in self.files],
         }
+        if self.builds_on:
+            parts["builds_on"] = self.builds_on
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -227,7 +257,14 @@ def _parse(data: dict[str, Any]) -> ModelCard:
         files=tuple(CardFile(**file) for file in data["files"]),
         sources=tuple(_parse_source(dict(source)) for source in data.get("sources", ())),
         attribution=str(data.get("attribution", "")),
+        builds_on=str(data.get("builds_on", "")),
+        figures=tuple(_parse_figures(figures) for figures in data.get("figures", ())),
     )
+
+
+def _parse_figures(data: dict[str, Any]) -> CardFigures:
+    values = tuple((str(stem), float(value)) for stem, value in data["sdr_db"].items())
+    return CardFigures(str(data["song"]), values)
 
 
 def _parse_source(fields: dict[str, Any]) -> Source:
@@ -259,6 +296,9 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"normalisation {card.normalisation!r} is not known, only 'none' is")
     if not card.files:
         raise ValueError("files is empty")
+    for figures in card.figures:
+        if not {stem for stem, _ in figures.sdr_db} <= set(card.stems):
+            raise ValueError(f"figures of {figures.song!r} name stems that are none of {card.stems}")
     for file in card.files:
         if not _SHA256.fullmatch(file.sha256):
             raise ValueError(f"sha256 {file.sha256!r} of {file.name} is not 64 hex digits")
@@ -289,6 +329,7 @@ def write_card(card: ModelCard, path: Path) -> None:
         f"rate_hz = {card.rate_hz}",
         f"normalisation = {text(card.normalisation)}",
         f"attribution = {text(card.attribution)}",
+        *table({"builds_on": card.builds_on}),
         "",
         "[segment]",
         f"window_frames = {card.segment.window_frames}",
@@ -305,6 +346,9 @@ def write_card(card: ModelCard, path: Path) -> None:
     for source in card.sources:
         fields = {name: getattr(source, name) for name in Source.__dataclass_fields__}
         lines += ["", "[[sources]]", *table(fields)]
+    for figures in card.figures:
+        lines += ["", "[[figures]]", f"song = {text(figures.song)}", "[figures.sdr_db]"]
+        lines += [f"{text(stem)} = {value}" for stem, value in figures.sdr_db]
     part = path.with_name(path.name + ".part")
     part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     part.replace(path)

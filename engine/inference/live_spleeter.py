@@ -119,6 +119,8 @@ class LiveSpleeter:
     Attributes
     ----------
     stems : tuple of str
+    residual_stem : str
+        The one that is what the others leave of the input.
     rate_hz : int
     latency_frames : int
         Output k is input k - latency_frames, separated; includes the block that has to be full.
@@ -135,6 +137,7 @@ class LiveSpleeter:
         if card.architecture != "spleeter" or len(paths) != 2:
             raise ParameterError(f"model {card.name!r} cannot separate live: choose spleeter-2stems")
         self.stems = card.stems
+        self.residual_stem = card.residual_stem
         self.rate_hz = card.rate_hz
         self.latency_frames = mode.latency_frames
         n_wanted = N_NEW + mode.n_ahead
@@ -187,6 +190,13 @@ class LiveSpleeter:
         ModelError
             The network failed or returned NaN, on the CPU as well.
         """
+        self._find_vocals(block)
+        self._overlap_add(self._masked, self._tail, out[0])
+        self._keep(block)
+        np.subtract(self._delay[:, :BLOCK_FRAMES], out[0], out=out[1])
+
+    def _find_vocals(self, block: F32) -> None:
+        """Listen to a block, and leave the vocals' spectrum of the oldest frames in `_masked`."""
         kept = N_FFT - STFT_HOP_FRAMES
         self._heard[:, :kept] = self._heard[:, -kept:]
         self._heard[:, kept:] = block
@@ -198,14 +208,19 @@ class LiveSpleeter:
         self._masked[:] = oldest.view(np.float32)
         n_bins = self._fresh.shape[2]
         apply_mask(0, 2 * N_NEW, self._masked, self._estimates[0], self._estimates[1], n_bins, MASK_EXPONENT)
+
+    def _overlap_add(self, rows: F32, tail: F32, out: F32) -> None:
+        """Turn spectra of N_NEW frames, (2 * N_NEW, 2 * bins), into the next block of a stem."""
         tables = self._tables
         _add_frames(
-            self._masked.reshape(2, N_NEW, 2 * n_bins), self._scaled_window, tables.passes, tables.join,
-            tables.split, self._norm, self._tail, out[0],
+            rows.reshape(2, N_NEW, -1), self._scaled_window, tables.passes, tables.join,
+            tables.split, self._norm, tail, out,
         )  # fmt: skip
+
+    def _keep(self, block: F32) -> None:
+        """Put a block behind the input that waits for its stems."""
         self._delay[:, :-BLOCK_FRAMES] = self._delay[:, BLOCK_FRAMES:]
         self._delay[:, -BLOCK_FRAMES:] = block
-        np.subtract(self._delay[:, :BLOCK_FRAMES], out[0], out=out[1])
 
     def _run_networks(self) -> None:
         rows = self._fresh.reshape(2 * N_NEW, -1).view(np.float32)

@@ -47,6 +47,10 @@ def load_architecture(
         from engine.inference.htdemucs import HTDemucs
 
         return HTDemucs(card, paths[0], profile, provider)
+    if card.architecture == "splitter":
+        from engine.inference.splitter import Splitter
+
+        return Splitter(card, files, profile, provider)
     from engine.inference.waveform import WaveformModel
 
     return WaveformModel(card, paths[0], profile, provider)

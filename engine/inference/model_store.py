@@ -51,13 +51,13 @@ class ModelStore:
 
     def is_present(self, name: str) -> bool:
         """Whether all files of a model are here, in their full size; `verify` looks into them."""
+        card = self.card(name)
         return all(
-            path.is_file() and path.stat().st_size == file.size_bytes
-            for file, path in self._expected(self.card(name))
-        )
+            path.is_file() and path.stat().st_size == file.size_bytes for file, path in self._expected(card)
+        ) and (not card.builds_on or self.is_present(card.builds_on))
 
     def files(self, name: str, task: Task = "separate") -> dict[str, Path]:
-        """Where a model's files lie, by file name.
+        """Where a model's files lie, by file name; those of the model that it builds on among them.
 
         Raises
         ------
@@ -77,7 +77,8 @@ class ModelStore:
             raise ModelMissing(
                 f"model {name!r} is not on this machine; get it: charon models get {name}{accept}"
             )
-        return {file.name: path for file, path in self._expected(card)}
+        own = {file.name: path for file, path in self._expected(card)}
+        return (self.files(card.builds_on, task) if card.builds_on else {}) | own
 
     def get(self, name: str, *, accept_licence: bool = False, progress: Progress | None = None) -> ModelCard:
         """Fetch a model unless it is here; its sources are tried in their order.
@@ -108,6 +109,8 @@ class ModelStore:
         card = self.card(name)
         if self.is_present(name):
             return card
+        if card.builds_on:
+            self.get(card.builds_on, accept_licence=accept_licence, progress=progress)
         if card.licence.requires_acceptance and not accept_licence:
             raise LicenceNotAccepted(
                 f"{card.title}: {card.licence.text} To accept: charon models get {name} --accept-licence"
@@ -178,6 +181,8 @@ class ModelStore:
             It is not here; a file is not what the card says.
         """
         card = self.card(name)
+        if card.builds_on:
+            self.verify(card.builds_on, progress)
         for file, path in self._expected(card):
             if not path.is_file():
                 raise ModelMissing(f"model {name!r} lacks {file.name}; get it: charon models get {name}")

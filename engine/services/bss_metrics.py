@@ -1,25 +1,29 @@
 """BSS Eval of estimated stems, version 4, by the museval package: the figures that papers state.
 
-The package is large (pandas among it) and wanted by few, so it is an extra, imported when it is asked for.
+The package is wanted by few, so it is an extra, and only its file of metrics is loaded: the rest of it asks
+for pandas, a data set and the program ffmpeg, none of which is needed to compare two arrays.
 
 References
 ----------
 F.-R. Stoeter, A. Liutkus, N. Ito, "The 2018 signal separation evaluation campaign", LVA/ICA 2018.
 """
 
-import importlib
 import importlib.util
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.errors import ParameterError
 from engine.kernels.stem_figures import is_silent
 from engine.units import F32, F64
 
 HOW_TO_ADD = (
-    "BSS Eval is left out: it needs the package museval (pip install museval in Charon's environment)"
+    "BSS Eval is left out: it needs the packages museval and scipy (pip install --no-deps museval scipy in "
+    "Charon's environment)"
 )
 
 
@@ -40,8 +44,28 @@ class BssFigures:
 
 
 def has_bss_metrics() -> bool:
-    """Whether the package is here."""
-    return importlib.util.find_spec("museval") is not None
+    """Whether the packages are here."""
+    return _metrics_file() is not None and importlib.util.find_spec("scipy") is not None
+
+
+def _metrics_file() -> Path | None:
+    """Where museval's metrics lie, found without importing the package."""
+    package = importlib.util.find_spec("museval")
+    folders = [] if package is None else package.submodule_search_locations or []
+    return next((path for folder in folders if (path := Path(folder) / "metrics.py").is_file()), None)
+
+
+@cache
+def _metrics() -> Any:
+    path = _metrics_file()
+    if path is None:
+        raise ParameterError(HOW_TO_ADD)
+    spec = importlib.util.spec_from_file_location("museval_metrics", path)
+    if spec is None or spec.loader is None:
+        raise ParameterError(f"{path} cannot be loaded; install museval again")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def bss_figures(truths: F32, estimates: F32, rate_hz: int) -> list[BssFigures | None]:
@@ -70,8 +94,7 @@ def bss_figures(truths: F32, estimates: F32, rate_hz: int) -> list[BssFigures | 
     with warnings.catch_warnings():
         # Its own and its dependencies' about newer versions of one another: nobody here can act on them.
         warnings.simplefilter("ignore")
-        metrics: Any = importlib.import_module("museval.metrics")
-        values = metrics.bss_eval(
+        values = _metrics().bss_eval(
             np.ascontiguousarray(truths[heard].transpose(0, 2, 1), np.float64),
             np.ascontiguousarray(estimates[heard].transpose(0, 2, 1), np.float64),
             window=rate_hz,

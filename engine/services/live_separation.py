@@ -27,6 +27,7 @@ from engine.services.live_separation_process import (
     LiveBlock,
     LiveRequest,
     live_separation_main,
+    model_latency_frames,
     stream_delay_frames,
 )
 from engine.services.spawned import MAX_DEATHS, Spawned
@@ -124,7 +125,7 @@ class LiveSeparation:
         self._provider = ""
         self._realtime_factor = 0.0
         n = len(card.stems)
-        self.delay_frames = live_delay_frames(LIVE_MODES[mode], card.rate_hz, memory.rate_hz)
+        self.delay_frames = live_delay_frames(card, LIVE_MODES[mode], memory.rate_hz)
         self._block = shared_memory.SharedMemory(create=True, size=LiveBlock.n_bytes(n))
         self._shared: LiveBlock | None = LiveBlock(self._block, n, fresh=True)
         self._state: F64 = np.zeros(feed.N_LIVE_STATE)
@@ -260,21 +261,23 @@ def check_live(home: Home, model: str, mode: str) -> ModelCard:
     models = ModelStore(home.models, home.cards)
     card = models.card(model)
     models.files(model)
-    if card.architecture != "spleeter":
-        raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems")
+    if card.architecture not in ("spleeter", "splitter"):
+        raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems or charon-4stems")
     if mode not in LIVE_MODES:
         raise ParameterError(f"mode {mode!r} is neither {' nor '.join(map(repr, LIVE_MODES))}")
     return card
 
 
-def live_delay_frames(mode: LiveMode, model_hz: int, rate_hz: int) -> int:
+def live_delay_frames(card: ModelCard, mode: LiveMode, rate_hz: int) -> int:
     """Frames from capture to the mixer: the model's delay, its time to compute, and what the feeder is ahead.
 
     Parameters
     ----------
+    card : ModelCard
     mode : LiveMode
-    model_hz, rate_hz : int
-        Rates of the model and of the device.
+    rate_hz : int
+        Of the device.
     """
     ahead = feed.ENVELOPE_FRAMES + 2 * LARGEST_BLOCK_FRAMES + feed.SPARE_FRAMES
-    return stream_delay_frames(mode, model_hz, rate_hz) + ahead + round(COMPUTE_S * rate_hz)
+    own = stream_delay_frames(model_latency_frames(card, mode), card.rate_hz, rate_hz)
+    return own + ahead + round(COMPUTE_S * rate_hz)

@@ -8,6 +8,7 @@ there. Frames have numbers, so nothing has to wait for anything: what is late is
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import cast
 import numpy as np
 
 from engine.errors import CharonError
+from engine.inference.cards import ModelCard
 from engine.inference.live_spleeter import BLOCK_FRAMES, LIVE_MODES, LiveMode, LiveSpleeter
+from engine.inference.live_splitter import EXTRA_FRAMES, LiveSplitter
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.realtime.source import SOURCE_FRAMES
@@ -119,19 +122,23 @@ class StreamSeparator:
 
     Attributes
     ----------
+    residual : int
+        Which stem is not given.
     delay_frames : int
         Frames by which a stem frame comes after its source frame, blocks that have to be full not counted.
 
     Notes
     -----
-    Only the wanted stem is taken through the resamplers; the residual is what it leaves of the source,
-    so that they sum to it exactly. That needs the delay to be whole at both rates: a few zeros at the
+    Only wanted stems are taken through the resamplers; the residual is what they leave of the source, so
+    that they sum to it exactly. That needs the delay to be whole at both rates: a few zeros at the
     model's rate see to it (at most 3.3 ms between 48 and 44.1 kHz).
     """
 
     def __init__(self, model: LiveSpleeter, rate_hz: int) -> None:
         self._model = model
-        self._resamplers = _make_resamplers(model.rate_hz, rate_hz)
+        self.residual = model.stems.index(model.residual_stem)
+        self._wanted = [k for k, stem in enumerate(model.stems) if stem != model.residual_stem]
+        self._resamplers = _make_resamplers(model.rate_hz, rate_hz, len(self._wanted))
         self._zeros, self.delay_frames = _align(
             self._resamplers, model.rate_hz, rate_hz, model.latency_frames
         )
@@ -139,7 +146,7 @@ class StreamSeparator:
         self._waiting = np.zeros((2, self._zeros), np.float32)
 
     def process(self, frames: F32) -> F32:
-        """Take the next source frames and give the wanted stem of those that are complete.
+        """Take the next source frames and give the wanted stems of those that are complete.
 
         Parameters
         ----------
@@ -147,7 +154,7 @@ class StreamSeparator:
 
         Returns
         -------
-        float32 array, shape (m, 2)
+        float32 array, shape (m, 2 * wanted stems)
             As many in all as went in, less what waits in blocks.
         """
         heard = np.ascontiguousarray(frames.T)
@@ -155,10 +162,11 @@ class StreamSeparator:
             heard = self._resamplers[0].process(heard)
         heard = np.concatenate([self._waiting, heard], axis=1)
         n_blocks = heard.shape[1] // BLOCK_FRAMES
-        wanted = np.empty((2, n_blocks * BLOCK_FRAMES), np.float32)
+        wanted = np.empty((2 * len(self._wanted), n_blocks * BLOCK_FRAMES), np.float32)
         for start in range(0, wanted.shape[1], BLOCK_FRAMES):
             self._model.process(np.ascontiguousarray(heard[:, start : start + BLOCK_FRAMES]), self._out)
-            wanted[:, start : start + BLOCK_FRAMES] = self._out[0]
+            found = self._out[self._wanted].reshape(len(wanted), BLOCK_FRAMES)
+            wanted[:, start : start + BLOCK_FRAMES] = found
         self._waiting = heard[:, wanted.shape[1] :].copy()
         if self._resamplers:
             wanted = self._resamplers[1].process(wanted)
@@ -172,11 +180,11 @@ class StreamSeparator:
             resampler.reset()
 
 
-def _make_resamplers(model_hz: int, rate_hz: int) -> tuple[Resampler, ...]:
-    """There and back; none where the rates are the same."""
+def _make_resamplers(model_hz: int, rate_hz: int, n_wanted: int) -> tuple[Resampler, ...]:
+    """There, and back for each wanted stem; none where the rates are the same."""
     if model_hz == rate_hz:
         return ()
-    return Resampler(2, rate_hz, model_hz, "fast"), Resampler(2, model_hz, rate_hz, "fast")
+    return Resampler(2, rate_hz, model_hz, "fast"), Resampler(2 * n_wanted, model_hz, rate_hz, "fast")
 
 
 def _align(
@@ -192,16 +200,22 @@ def _align(
     return zeros, (late + zeros) * rate_hz // model_hz + resamplers[1].latency_frames
 
 
-def stream_delay_frames(mode: LiveMode, model_hz: int, rate_hz: int) -> int:
+def model_latency_frames(card: ModelCard, mode: LiveMode) -> int:
+    """Frames of the model's rate that its stems come late, as `LiveSpleeter.latency_frames`."""
+    return mode.latency_frames + (EXTRA_FRAMES if card.architecture == "splitter" else 0)
+
+
+def stream_delay_frames(latency_frames: int, model_hz: int, rate_hz: int) -> int:
     """Frames of the device from a source frame's arrival to its stems, the time to compute not counted.
 
     Parameters
     ----------
-    mode : LiveMode
+    latency_frames : int
+        See `model_latency_frames`.
     model_hz, rate_hz : int
         Rates of the model and of the device.
     """
-    _, delay = _align(_make_resamplers(model_hz, rate_hz), model_hz, rate_hz, mode.latency_frames)
+    _, delay = _align(_make_resamplers(model_hz, rate_hz, 1), model_hz, rate_hz, latency_frames)
     return delay + -(-BLOCK_FRAMES * rate_hz // model_hz)
 
 
@@ -251,10 +265,30 @@ class _Reader:
         n = len(wanted)
         if n == 0:
             return
-        rest = self._source(self._answered, n) - wanted
-        self._block.stems.data[(self._answered + np.arange(n)) & _MASK] = np.hstack([wanted, rest])
+        rest = self._source(self._answered, n) - wanted.reshape(n, -1, 2).sum(axis=1)
+        stems = np.insert(wanted, [2 * self._stream.residual], rest, axis=1)
+        self._block.stems.data[(self._answered + np.arange(n)) & _MASK] = stems
         self._answered += n
         store_release(self._block.stems.header, HEAD, self._answered)
+
+
+def open_live_model(
+    card: ModelCard, files: Mapping[str, Path], mode: LiveMode, provider: str | None = None
+) -> LiveSpleeter:
+    """Load what separates a stream.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of a Spleeter or of a splitter behind one.
+    files : dict of str to Path
+        As `ModelStore.files` gives them.
+    mode : LiveMode
+    provider : str or None
+    """
+    if card.architecture == "splitter":
+        return LiveSplitter(card, files, mode, provider)
+    return LiveSpleeter(card, [files[file.name] for file in card.files], mode, provider)
 
 
 def live_separation_main(request: LiveRequest) -> None:
@@ -272,8 +306,9 @@ def live_separation_main(request: LiveRequest) -> None:
     card, mode = models.card(request.model), LIVE_MODES[request.mode]
     try:
         files = models.files(request.model)
-        model = LiveSpleeter(card, [files[file.name] for file in card.files], mode, request.provider)
-        silence, out = np.zeros((2, BLOCK_FRAMES), np.float32), np.zeros((2, 2, BLOCK_FRAMES), np.float32)
+        model = open_live_model(card, files, mode, request.provider)
+        silence = np.zeros((2, BLOCK_FRAMES), np.float32)
+        out = np.zeros((len(card.stems), 2, BLOCK_FRAMES), np.float32)
         for _ in range(WARM_BLOCKS):
             model.process(silence, out)
         reader = _Reader(block, StreamSeparator(model, request.rate_hz))

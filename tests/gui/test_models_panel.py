@@ -17,7 +17,7 @@ from app.panels.models import ModelsPanel
 from app.panels.question import Question
 from app.speeds import MeasuredSpeeds
 from app.write_behind import WriteBehind
-from engine.inference.cards import Licence, write_card
+from engine.inference.cards import CardFigures, Licence, write_card
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.services.song_job import JobState, SongJob
@@ -36,7 +36,8 @@ def home(tmp_path: Path) -> Home:
     store = ModelStore(home.models, home.cards)
     card = store.add_file(network)
     terms = Licence("Not for sale", "Ask first.", requires_acceptance=True)
-    closed = replace(card, name=CLOSED, title="Closed, 2 stems", licence=terms)
+    figures = (CardFigures("Falcon 69", (("vocals", 4.92), ("accompaniment", 11.1))),)
+    closed = replace(card, name=CLOSED, title="Closed, 2 stems", licence=terms, figures=figures)
     write_card(closed, home.cards[-1] / f"{CLOSED}.toml")
     return home
 
@@ -95,10 +96,12 @@ def test_everything_about_a_model_is_told(panel: ModelsPanel, model: ModelsModel
     choose(panel, model, CLOSED)
     for text in ("Closed", "Not for sale", "Ask first.", "not run yet", "not measured yet"):
         assert text in words(panel)
+    assert "Falcon 69: vocals 4.9, accompaniment 11.1 dB" in words(panel)
     assert "not fetched" in model.index_of(CLOSED).data(ModelRole.DETAIL)
     assert button(panel, "get").isVisible()
     assert not button(panel, "use").isVisible()
     choose(panel, model, OWN)
+    assert "Falcon 69" not in words(panel)
     assert button(panel, "use").text() == "In use"
     assert not button(panel, "use").isEnabled()
     assert not button(panel, "remove").isVisible()

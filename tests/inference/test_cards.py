@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ModelError
 from engine.inference.cards import (
+    CardFigures,
     CardFile,
     Licence,
     ModelCard,
@@ -48,7 +49,8 @@ def test_shipped_cards_are_valid_and_name_no_registry():
 
 def test_key_follows_what_influences_the_output_only():
     assert len(CARD.key) == 16
-    same = dataclasses.replace(CARD, title="Other", sources=(), licence=Licence("none"))
+    figures = (CardFigures("a song", (("vocals", 5.5),)),)
+    same = dataclasses.replace(CARD, title="Other", sources=(), licence=Licence("none"), figures=figures)
     assert same.key == CARD.key
     for change in (
         {"files": (CardFile("test.onnx", "cd" * 32, 123),)},
@@ -56,6 +58,7 @@ def test_key_follows_what_influences_the_output_only():
         {"segment": Segment(8192, 0.25)},
         {"rate_hz": 48_000},
         {"residual_stem": "vocals"},
+        {"builds_on": "another"},
     ):
         assert dataclasses.replace(CARD, **change).key != CARD.key
 
@@ -64,6 +67,8 @@ def test_key_follows_what_influences_the_output_only():
 def test_written_cards_read_back(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("card") / "test.toml"
     card = dataclasses.replace(CARD, title=text or "x", attribution=text, licence=Licence(text, text, True))
+    figures = (CardFigures(text, (("vocals", 4.25), ("other", -1.5))), CardFigures("b", ()))
+    card = dataclasses.replace(card, builds_on="another", figures=figures)
     write_card(card, path)
     assert read_card(path) == card
 

@@ -4,18 +4,14 @@ Exit code 0, 1 (failed, one line says why), 2 (wrong usage), 130 (stopped by a s
 """
 
 import argparse
-import os
-import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from engine.errors import CharonError
 from models.training.orbit.order import Order
-from models.training.orbit.progress import Progress, Style, progress_of
-
-EXIT_FAILED = 1
-EXIT_STOPPED = 130
+from models.training.orbit.progress import Style, progress_of
+from models.training.process import run_training
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,50 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     progress = progress_of(cast("Style", given.progress))
-    try:
-        return _train(given, progress)
-    except BrokenPipeError:
-        # Whoever listened is gone. What is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
 
-
-def _train(given: argparse.Namespace, progress: Progress) -> int:
-    try:
+    def prepare() -> Callable[[], None]:
         values = {name: value for name, value in vars(given).items() if name != "progress"}
         order = Order(**{**values, "data": tuple(given.data), "tests": tuple(given.tests)})
         # Only now: torch takes seconds to load, and a wrong number should not.
-        from models.training.orbit.train import Stopped, train
-    except CharonError as err:
-        progress.error(str(err))
-        return EXIT_FAILED
-    except ImportError as err:
-        progress.error(f"training needs {err.name}; install it with: pip install 'charon[train]'")
-        return EXIT_FAILED
+        from models.training.orbit.train import train
 
-    def stop(_number: int, _frame: Any) -> None:
-        # Once is enough: a second signal must not break the checkpoint that the first one asked for.
-        for one in signals:
-            signal.signal(one, signal.SIG_IGN)
-        raise Stopped
+        return lambda: train(order, progress)
 
-    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])]
-    for one in signals:
-        signal.signal(one, stop)
-    try:
-        train(order, progress)
-    except Stopped:
-        return EXIT_STOPPED
-    except CharonError as err:
-        progress.error(" ".join(str(err).split()))
-        return EXIT_FAILED
-    except (OSError, MemoryError, RuntimeError) as err:
-        if isinstance(err, BrokenPipeError):
-            raise
-        # A full disk, too little memory on either device: what torch and the system say, in one line.
-        progress.error(" ".join(f"{type(err).__name__}: {err}".split())[:500])
-        return EXIT_FAILED
-    return 0
+    return run_training(progress, prepare)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,6 +44,7 @@ from models.training.orbit.songs import (
     split_songs,
 )
 from models.training.orbit.surrogate import Surrogate, SurrogateCheck, fit_surrogate
+from models.training.process import Stopped
 
 VALIDATION_SHARE = 0.15
 CALMER = 0.85
@@ -51,10 +52,6 @@ CALMER = 0.85
 N_RANDOM = 3
 """Networks that have learnt nothing, for the table."""
 _TENSORBOARD = "tensorboard"
-
-
-class Stopped(Exception):
-    """The run was asked to end."""
 
 
 def train(order: Order, progress: Progress) -> Path:
