@@ -14,6 +14,7 @@ from app.cli.console import json_option, print_json, progress, say, table
 from engine.errors import CharonError
 
 if TYPE_CHECKING:
+    from engine.lyrics import Lyrics
     from engine.services.export import SongResult
     from engine.services.separation import Separator
 
@@ -65,6 +66,13 @@ EXIT_FAILED = 1
     help="Part that neighbouring segments share; the model has its own default.",
 )
 @click.option("--provider", help="What runs the network, such as CPU or CUDA; the fastest by default.")
+@click.option(
+    "--lyrics",
+    "lyric_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Lyrics of the song (.lrc, .srt, .vtt, .json, .txt) that the files shall carry as tags.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace earlier results instead of adding ' (2)'.")
 @json_option
 def command(
@@ -76,6 +84,7 @@ def command(
     shifts: int,
     overlap: float | None,
     provider: str | None,
+    lyric_file: Path | None,
     overwrite: bool,
     as_json: bool,
 ) -> int:
@@ -86,18 +95,22 @@ def command(
     """
     from engine.errors import ParameterError
     from engine.io.encode import OutputFormat
+    from engine.io.lyric_files import read_lyrics
     from engine.services.separation import Separator
 
     try:
         fmt = OutputFormat(container, bits)
     except ParameterError as err:
         raise click.UsageError(str(err)) from err
+    if lyric_file is not None and len(songs) > 1:
+        raise click.UsageError(f"{lyric_file} is of one song: separate the {len(songs)} songs one by one")
+    lyrics = None if lyric_file is None else read_lyrics(lyric_file).lyrics
     results: list[dict[str, Any]] = []
     failed = False
     with Separator(model, shifts=shifts, overlap=overlap, provider=provider) as separator:
         for song in songs:
             try:
-                result = _separate(separator, song, folder, fmt, overwrite, quiet=as_json)
+                result = _separate(separator, song, folder, fmt, lyrics, overwrite=overwrite, quiet=as_json)
             except CharonError as err:
                 if len(songs) == 1:
                     raise
@@ -115,13 +128,20 @@ def command(
 
 
 def _separate(
-    separator: "Separator", song: Path, folder: Path, fmt: Any, overwrite: bool, *, quiet: bool
+    separator: "Separator",
+    song: Path,
+    folder: Path,
+    fmt: Any,
+    lyrics: "Lyrics | None",
+    *,
+    overwrite: bool,
+    quiet: bool,
 ) -> "SongResult":
     with (
         separator.separate_file(song) as separation,
         progress(song.name, 1.0, quiet=quiet) as update,
     ):
-        return separation.save_all(folder, fmt, overwrite=overwrite, progress=update)
+        return separation.save_all(folder, fmt, lyrics=lyrics, overwrite=overwrite, progress=update)
 
 
 def _show(result: "SongResult") -> None:

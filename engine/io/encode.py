@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from engine.errors import EncodeError, ParameterError
 from engine.io.file_names import free_name as free_name
+from engine.io.lyric_tags import write_lyric_tags
 from engine.io.tags import copy_tags
+from engine.lyrics import Lyrics
 from engine.units import F32, F64
 
 I32 = NDArray[np.int32]
@@ -315,7 +317,9 @@ class SoundFileWriter:
         self.peak = max(self.peak, float(np.max(np.abs(block), initial=0)) / 2 ** (self._bits - 1))
         self._append_steps(block)
 
-    def commit(self, tags_from: Path | None = None, title_suffix: str = "") -> None:
+    def commit(
+        self, tags_from: Path | None = None, title_suffix: str = "", lyrics: Lyrics | None = None
+    ) -> None:
         """Close the file, check that all of it is on the disk, give it its final name.
 
         Parameters
@@ -324,6 +328,8 @@ class SoundFileWriter:
             A song whose tags and cover to carry over first.
         title_suffix : str
             Appended to the title, such as " (vocals)".
+        lyrics : Lyrics or None
+            To be carried by the file.
         """
         try:
             self._close()
@@ -333,6 +339,8 @@ class SoundFileWriter:
                 raise self._full()
             if tags_from is not None:
                 copy_tags(tags_from, self.part_path, title_suffix)
+            if lyrics is not None:
+                write_lyric_tags(self.part_path, lyrics)
             with self.part_path.open("rb") as file:
                 os.fsync(file.fileno())
             self.part_path.replace(self.path)

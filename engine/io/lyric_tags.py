@@ -49,7 +49,7 @@ def write_lyric_tags(path: Path, lyrics: Lyrics) -> None:
     Parameters
     ----------
     path : Path
-        WAV, FLAC or MP3.
+        WAV, FLAC or MP3 (also under its unfinished name, ``NAME.wav.part``).
     lyrics : Lyrics
         WAV and MP3 get the text (USLT) and every word's time (SYLT), FLAC the text, LRC and LRC with
         words.
@@ -60,7 +60,7 @@ def write_lyric_tags(path: Path, lyrics: Lyrics) -> None:
         The file has no place for them or cannot be written; its sound is untouched.
     """
     kinds: dict[str, type[FLAC] | type[MP3] | type[WAVE]] = {".flac": FLAC, ".mp3": MP3, ".wav": WAVE}
-    kind = kinds.get(path.suffix.lower())
+    kind = kinds.get(Path(path.name.removesuffix(".part")).suffix.lower())
     if kind is None:
         raise EncodeError(f"{path.name} has no place for lyrics; WAV, FLAC and MP3 have")
     try:

@@ -20,6 +20,7 @@ from engine.io.file_names import safe_name
 from engine.io.lanes import LaneFile
 from engine.io.song_store import ORIGINAL, SongStore
 from engine.kernels.loudness import LoudnessMeter
+from engine.lyrics import Lyrics
 from engine.units import F32, AnyArray, gain_to_db, power_to_db
 
 BLOCK_FRAMES = 1 << 18
@@ -96,6 +97,7 @@ def export_stems(
     song_name: str,
     residual_stem: str,
     stems: Collection[str] | None = None,
+    lyrics: Lyrics | None = None,
     overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Export:
@@ -119,6 +121,8 @@ def export_stems(
     stems : collection of str or None
         Which stems to write; None is all of them. All are rounded together whichever are written, so that
         a stem's file is the same with and without the others.
+    lyrics : Lyrics or None
+        Written into every file as tags.
     overwrite : bool
         Write into an existing folder instead.
     progress : callable or None
@@ -152,7 +156,7 @@ def export_stems(
     try:
         with work:
             work.run(progress or _ignore)
-            work.commit(song_path)
+            work.commit(song_path, lyrics)
     except BaseException:
         if not overwrite:
             for path in paths.values():
@@ -236,10 +240,10 @@ class _Work:
                 write.result()
             progress((start + n) / self._n_frames)
 
-    def commit(self, song_path: Path) -> None:
+    def commit(self, song_path: Path, lyrics: Lyrics | None) -> None:
         """Give the files their names."""
         finished = [
-            self._pool.submit(writer.commit, song_path, f" ({name})")
+            self._pool.submit(writer.commit, song_path, f" ({name})", lyrics)
             for name, writer in self._writers.items()
         ]
         for done in finished:

@@ -31,6 +31,7 @@ from engine.io.encode import OutputFormat, check_output
 from engine.io.home import Home, default_home
 from engine.io.stem_store import SongWriter, StemStore
 from engine.kernels.loudness import LoudnessMeter
+from engine.lyrics import Lyrics
 from engine.services.decoding import Decoding
 from engine.services.export import SongResult, export_stems
 from engine.services.segment_plan import PLAN_VERSION, SegmentPlan
@@ -275,6 +276,7 @@ class Separation:
         fmt: OutputFormat | None = None,
         *,
         name: str | None = None,
+        lyrics: Lyrics | None = None,
         overwrite: bool = False,
         progress: Callable[[float, str], None] | None = None,
     ) -> SongResult:
@@ -289,6 +291,8 @@ class Separation:
         name : str or None
             Name of the song's folder; None is the file's own name. " (2)" and so on is appended
             when there is one already.
+        lyrics : Lyrics or None
+            Written into every file as tags.
         overwrite : bool
             Write into an existing folder of that name instead.
         progress : callable or None
@@ -324,6 +328,7 @@ class Separation:
             song_path=song.path,
             song_name=name or song.path.stem,
             residual_stem=card.residual_stem,
+            lyrics=lyrics,
             overwrite=overwrite,
             progress=lambda part: say(0.95 + 0.05 * part, "writing files"),
         )
