@@ -16,7 +16,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,7 @@ import numpy as np
 from engine.errors import CharonWarning, ModelMissing
 from engine.inference.model_store import ModelStore
 from engine.inference.sessions import Profile
-from engine.inference.whisper import Whisper, choose_plan
+from engine.inference.whisper import Whisper, check_language, choose_plan
 from engine.inference.whisper_cache import WhisperCache
 from engine.inference.whisper_decode import HeardSegment, hear
 from engine.io.decode import SongInfo, content_hash, decode_blocks, probe
@@ -145,6 +145,7 @@ class SongTranscription:
         self.order = order
         card = transcriber.models.card(order.model)
         transcriber.models.files(order.model, "transcribe")
+        self._language = check_language(card, order.language)
         self._plan = choose_plan(order.device, order.precision)
         self.ran_on = self._plan.text
         self.song: SongInfo = probe(path)
@@ -200,7 +201,6 @@ class SongTranscription:
         report("preparing", 0.0)
         self.prepare(report)
         with self.model() as model:
-            model.check_language(self.order.language)
             if not record.windows:
                 self._begin(model)
             yield from self._windows(model, report, playhead_s)
@@ -226,7 +226,6 @@ class SongTranscription:
         if self.order.hearing != "vocals" or vocals is None:
             stages.append("mix")
         for i, source in enumerate(stages):
-            blocks, rate_hz = self._blocks(source, vocals)
             begun = 0.5 if vocals is not None else 0.0
 
             def heard(seconds: float, i: int = i, begun: float = begun) -> None:
@@ -234,9 +233,9 @@ class SongTranscription:
                 report("preparing", begun + (1.0 - begun) * done)
 
             path = self.transcript.folder / f"{self.transcript.key}.{source}.s16"
-            with warnings.catch_warnings(record=True) as said:
+            with warnings.catch_warnings(record=True) as said, self._sound(source, vocals) as sound:
                 warnings.simplefilter("always", CharonWarning)
-                self._tracks[source] = make_track(blocks, rate_hz, path, heard)
+                self._tracks[source] = make_track(*sound, path, heard)
             self._note([str(w.message) for w in said if issubclass(w.category, CharonWarning)])
         if vocals is not None:
             vocals.close()
@@ -278,11 +277,14 @@ class SongTranscription:
             self._note([f"only the mix is heard, which finds fewer words: {err}"])
             return None
 
-    def _blocks(self, source: SegmentSource, vocals: SongStore | None) -> tuple[Iterable[F32], int]:
+    @contextmanager
+    def _sound(self, source: SegmentSource, vocals: SongStore | None) -> Generator[tuple[Iterable[F32], int]]:
+        """Blocks of the song or its vocals, and their rate."""
         if vocals is None:
-            return decode_blocks(self.song.path), self.song.rate_hz
-        lane = vocals.open_lane(VOCALS if source == "vocals" else ORIGINAL)
-        return lane.blocks(vocals.total_frames or 0), vocals.rate_hz
+            yield decode_blocks(self.song.path), self.song.rate_hz
+            return
+        with vocals.open_lane(VOCALS if source == "vocals" else ORIGINAL) as lane:
+            yield lane.blocks(vocals.total_frames or 0), vocals.rate_hz
 
     def _keep(self) -> None:
         """Remember what was found in the tracks, so that a resumed run listens no second time."""
@@ -315,7 +317,7 @@ class SongTranscription:
     def _begin(self, model: Whisper) -> None:
         """Plan the windows and settle the language."""
         windows = plan_windows(self.voice())
-        self.language = model.check_language(self.order.language) or self._detect(model, windows)
+        self.language = self._language or self._detect(model, windows)
         self.transcript.begin(self.order.model, self.language, windows, self.warnings)
 
     def _detect(self, model: Whisper, windows: list[Window]) -> str:
