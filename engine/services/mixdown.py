@@ -19,7 +19,6 @@ from engine.io.file_names import safe_name
 from engine.io.lanes import LaneFile
 from engine.io.song_store import ORIGINAL, SongStore
 from engine.kernels.loudness import LoudnessMeter
-from engine.lyrics import Lyrics
 from engine.realtime.layout import (
     MASTER_ROW,
     MAX_LANES,
@@ -227,7 +226,6 @@ def export_mix(
     *,
     song_path: Path,
     name: str,
-    lyrics: Lyrics | None = None,
     overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Mixdown:
@@ -247,8 +245,6 @@ def export_mix(
         Gives the tags.
     name : str
         Any text; " (2)" is appended when there is such a file.
-    lyrics : Lyrics or None
-        Written into the file as tags.
     overwrite : bool
         Replace a file of that name instead.
     progress : callable or None
@@ -280,7 +276,7 @@ def export_mix(
             done += block.shape[0]
             if progress is not None:
                 progress(done / mixer.n_frames)
-        writer.commit(song_path, " (mix)", lyrics)
+        writer.commit(song_path, " (mix)")
     limited_db = gain_to_db(mixer.limited_gain)
     warnings: list[str] = []
     if limited_db < -AUDIBLE_LIMITING_DB:
