@@ -17,8 +17,8 @@ from engine.lyrics import Segment, Word
 NO_SPEECH = 0.6
 LEAST_LOG_PROBABILITY = -1.0
 """A line below, in a window that rather holds no words, is not believed."""
-HOPELESS_LOG_PROBABILITY = -1.8
-"""A line below is not believed anywhere: each of its words had a chance of one in six."""
+HOPELESS_LOG_PROBABILITY = -1.2
+"""A line below is not believed anywhere: each of its words had a chance of three in ten."""
 LEAST_VOICED = 0.3
 """Part of a line's time in which a voice must be heard."""
 DOUBTFUL_VOICED = 0.6

@@ -77,9 +77,9 @@ def test_two_lines_against_one_are_weighed_together():
     [
         (line("words that are sung"), 1.0, True),
         (line("words over a solo"), 0.1, False),
-        (line("hardly believed", sure=-2.0), 1.0, False),
-        (line("unsure of a quiet moment", sure=-1.2, no_speech=0.8), 1.0, False),
-        (line("unsure but a voice", sure=-1.2, no_speech=0.1), 1.0, True),
+        (line("hardly believed", sure=-1.3), 1.0, False),
+        (line("unsure of a quiet moment", sure=-1.1, no_speech=0.8), 1.0, False),
+        (line("unsure but a voice", sure=-1.1, no_speech=0.1), 1.0, True),
         (line("half a voice and unsure", sure=-0.8), 0.5, False),
         (line("Thanks for watching!", sure=-0.5), 1.0, False),
         (line("Thanks for watching!", sure=-0.1), 1.0, True),  # a song may say so
