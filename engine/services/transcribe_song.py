@@ -42,7 +42,7 @@ from engine.services.voice_onsets import snap_words
 from engine.services.voice_track import VoiceTrack, make_track
 from engine.units import F32
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 """Raised when a change of code changes the words, so that old transcripts are not taken for new ones."""
 LANGUAGE_WINDOWS = 3
 """The language is asked of so many windows and the surest answer taken: one may be "la la la"."""
