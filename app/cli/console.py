@@ -83,6 +83,21 @@ def say(text: str) -> None:
     click.echo(text)
 
 
+def say_above(text: str) -> None:
+    """Print a line of the result on standard output while a bar is shown, above the bar.
+
+    Parameters
+    ----------
+    text : str
+    """
+    if sys.stdout.isatty():
+        # What rich put here moves the bar down; click.echo looks behind it, and hits the bar.
+        sys.stdout.write(f"{text}\n")
+    else:
+        # But rich writes to its own terminal: a file or a pipe that the result goes to is behind it.
+        click.echo(text)
+
+
 def warn(text: str) -> None:
     """Print one line of warning on standard error."""
     # Not click.echo: it looks behind the stream that rich puts here to print above a bar, and hits the bar.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.console import json_option, print_json, progress, say
+from app.cli.console import json_option, print_json, progress, say, say_above
 from engine.services.transcription_job import DEFAULT_MODEL, TranscriptionOrder
 
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ def _run(transcription: "SongTranscription", given: Path | None, update: "Update
         lyrics = align_lyrics(transcription, read_given(given), report)
         if shown:
             for segment in lyrics.segments:
-                say(_line(segment))
+                say_above(_line(segment))
         return lyrics
     for segment in transcription.segments(report):
         if shown:
-            say(_line(segment))
+            say_above(_line(segment))
     return transcription.lyrics
 
 

@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -74,13 +75,13 @@ def test_tables_line_up_and_never_cut(capsys: pytest.CaptureFixture[str]):
     assert second == "bass          -  b.wav"
 
 
-def run_on_terminal(code: str, home: Path) -> str:
-    """What a person sees on standard error."""
+def run_on_terminal(code: str, home: Path, out: IO[bytes] | None = None) -> str:
+    """What a person sees on standard error, and on standard output unless that goes into a file."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        stdout=subprocess.DEVNULL,
+        stdout=theirs if out is None else out,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "CHARON_HOME": str(home)},
     ) as process:
@@ -108,6 +109,21 @@ def test_a_terminal_shows_a_bar_and_warnings_as_lines_of_their_own(tmp_path: Pat
     assert "charon: warning: cut off at 2:10" in lines
     assert "none of the user's business" not in seen
     assert "none of the user's business" in (tmp_path / "log" / "charon.log").read_text("utf-8")
+
+
+def test_lines_of_the_result_stand_above_the_bar_or_in_the_file(tmp_path: Path):
+    """Whether both go to the terminal, or the result into a file while the bar is on the terminal."""
+    code = WORK.replace("import warnings\n", "import warnings\nfrom app.cli.console import say_above\n")
+    code = code.replace(
+        "        if done == 2:\n", "        say_above(f'line [{done}]')\n        if done == 2:\n"
+    )
+    seen = run_on_terminal(code, tmp_path)
+    shown = [line.rsplit("\x1b[2K", 1)[-1] for line in seen.replace("\r", "").split("\n")]
+    assert [line for line in shown if line.startswith("line")] == [f"line [{n}]" for n in range(5)]
+    with (tmp_path / "out.txt").open("wb") as file:
+        seen = run_on_terminal(code, tmp_path, file)
+    assert "line [" not in seen
+    assert (tmp_path / "out.txt").read_text().splitlines() == [f"line [{n}]" for n in range(5)]
 
 
 def test_a_pipe_gets_warnings_and_no_bar(tmp_path: Path):
