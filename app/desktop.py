@@ -128,6 +128,9 @@ class Desktop(QObject):
         self.window.add_panel(
             "models", self.tr("Models"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
+        self.window.add_panel(
+            "training", self.tr("Training"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
+        )
 
     def _connect(self) -> None:
         window, bridge, actions = self.window, self.bridge, self.window.actions_

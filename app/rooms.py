@@ -22,6 +22,7 @@ from app.panels.settings_dialog import SettingsDialog
 from app.session_keeper import SessionKeeper
 from app.take_desk import TakeDesk
 from app.tick import Tick
+from app.training_desk import TrainingDesk
 from engine.inference.model_store import ModelStore
 from engine.io.device import StreamRequest, list_devices, portaudio_opener
 from engine.io.home import default_home
@@ -49,6 +50,7 @@ class Rooms(QObject):
     analysis : AnalysisDesk
     mic : MicDesk
     live : LiveDesk
+    training : TrainingDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -86,6 +88,7 @@ class Rooms(QObject):
         self.mic = MicDesk(desktop, home, self.takes)
         self.analysis.model.facts_changed.connect(self.mic.show_facts)
         self.live = LiveDesk(desktop, home, self.lanes)
+        self.training = TrainingDesk(desktop, home)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -240,4 +243,5 @@ class Rooms(QObject):
         self.sessions.end()
         self.library.close()
         self.analysis.close()
+        self.training.close()
         self.lanes.shutdown()

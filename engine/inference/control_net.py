@@ -78,6 +78,10 @@ _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 8, 13, 14
 
+_MAX_FIELDS: Final = 10_000
+"""Parts of one message: MAX_NODES operators and their weights take some hundreds. Eight megabytes of nothing
+but parts would take seconds to look through."""
+
 _Fields = dict[int, list[Any]]
 
 
@@ -278,8 +282,15 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 def _fields(message: bytes) -> _Fields:
     """All fields of a message by number."""
     found: _Fields = {}
-    for number, value in read_fields(message):
-        found.setdefault(number, []).append(value)
+    try:
+        for n_before, (number, value) in enumerate(read_fields(message)):
+            if n_before == _MAX_FIELDS:
+                raise ModelError(f"a message has over {_MAX_FIELDS:,} parts")
+            found.setdefault(number, []).append(value)
+    except ModelError as err:
+        raise ModelError(
+            f"this is no ONNX network ({err}): choose the .onnx file that charon train orbit wrote"
+        ) from err
     return found
 
 

@@ -133,6 +133,8 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
     mic.edits.load("All", "", tuple(EffectSetting(kind) for kind in KINDS))
     qtbot.waitUntil(lambda: mic.panel is not None and len(mic.panel.chain.cards) == len(KINDS))
     found += gaps(window, qtbot, "Window with the mic in front, every effect in its chain")
+    window.open_panel("training")
+    found += gaps(window, qtbot, "Window with the training in front")
     window.dock("models").show()
     window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
     found += gaps(window, qtbot, "Window with a song")
