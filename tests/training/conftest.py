@@ -22,13 +22,15 @@ SONG_S = 14.0
 SURROGATE_STEPS = 400
 
 
+# As in a run.
+torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _torch_as_it_was() -> Iterator[None]:
     """A run asks torch for determinism, for its whole process."""
-    n_threads = torch.get_num_threads()
     yield
     torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(n_threads)
 
 
 def make_song(path: Path, seed: int, seconds: float = SONG_S) -> Path:

@@ -16,12 +16,9 @@ from models.training.orbit.surrogate import (
 
 def test_it_orders_pictures_it_has_not_seen(fitted: tuple[Surrogate, SurrogateCheck]) -> None:
     surrogate, check = fitted
-    assert check.spearman["brightness"] > 0.8
-    assert check.spearman["hue"] > 0.8
-    assert check.spearman["edges"] > 0.6
-    assert check.spearman["fill"] > 0.6
-    assert check.spearman["motion"] > 0.8
-    assert check.spearman["pulse"] > 0.5
+    # A quarter of a real fit, and a third of its pictures; a whole one has 0.8 to 0.95 (models/weights).
+    least = {"brightness": 0.4, "hue": 0.4, "edges": 0.5, "fill": 0.4, "motion": 0.6, "pulse": 0.45}
+    assert {name for name, value in check.spearman.items() if value <= least[name]} == set()
     # One that has learned nothing does not.
     blank = Surrogate()
     walks = random_walks(4, torch.Generator().manual_seed(9))

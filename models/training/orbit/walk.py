@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.kernels.orbit import (
     ALPHA_HZ,
     BEATS_A_TURN,
+    BEYOND,
     CARDIOID,
     CIRCLE_BEATS,
     CIRCLE_RADII,
@@ -127,7 +128,7 @@ def walk(controls: Tensor, start: WalkStart, dt_s: float) -> Tensor:
     away = speed * (theta - root)
     turn = direction - away
     # On a bulb s counts by how far c is from the root, see `lobe_point`.
-    reached = radius * (1.0 + (s - 1.0) * 0.5 * (1.0 - torch.cos(away)))
+    reached = radius + BEYOND * (s - 1.0) * 0.5 * (1.0 - torch.cos(away))
     on_bulb = torch.stack((re0 + reached * torch.cos(turn), im0 + reached * torch.sin(turn)), -1)
     cardioid_re = 0.5 * torch.cos(theta) - 0.25 * torch.cos(2.0 * theta)
     cardioid_im = 0.5 * torch.sin(theta) - 0.25 * torch.sin(2.0 * theta)
