@@ -7,6 +7,7 @@ right shape. Nothing in it is executed by the check.
 
 import hashlib
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -282,15 +283,16 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 def _fields(message: bytes) -> _Fields:
     """All fields of a message by number."""
     found: _Fields = {}
+    parts = read_fields(message)
     try:
-        for n_before, (number, value) in enumerate(read_fields(message)):
-            if n_before == _MAX_FIELDS:
-                raise ModelError(f"a message has over {_MAX_FIELDS:,} parts")
+        for number, value in islice(parts, _MAX_FIELDS):
             found.setdefault(number, []).append(value)
     except ModelError as err:
         raise ModelError(
             f"this is no ONNX network ({err}): choose the .onnx file that charon train orbit wrote"
         ) from err
+    if next(parts, None) is not None:
+        raise ModelError(f"this is no control network: a part of it has over {_MAX_FIELDS:,} parts")
     return found
 
 

@@ -127,7 +127,7 @@ class Learner:
         return parts, total_loss(parts, self._weights), c
 
     def imitate_rules(self) -> None:
-        """Learn what the rules do: a network that knows nothing finds the way from there to here late or never.
+        """Learn what the rules do; a network that knows nothing finds that late or never.
 
         Notes
         -----
