@@ -131,6 +131,9 @@ class Desktop(QObject):
             "models", self.tr("Models"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
         )
         self.window.add_panel("visual", self.tr("Julia"), QWidget(), Qt.DockWidgetArea.RightDockWidgetArea)
+        self.window.add_panel(
+            "training", self.tr("Training"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, shown=False
+        )
 
     def _connect(self) -> None:
         window, bridge, actions = self.window, self.bridge, self.window.actions_

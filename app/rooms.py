@@ -23,6 +23,7 @@ from app.panels.settings_dialog import SettingsDialog
 from app.session_keeper import SessionKeeper
 from app.take_desk import TakeDesk
 from app.tick import Tick
+from app.training_desk import TrainingDesk
 from app.visual_desk import VisualDesk
 from engine.inference.model_store import ModelStore
 from engine.io.device import StreamRequest, list_devices, portaudio_opener
@@ -53,6 +54,7 @@ class Rooms(QObject):
     live : LiveDesk
     visual : VisualDesk
     lyrics : LyricsDesk
+    training : TrainingDesk
     """
 
     def __init__(self, desktop: "Desktop") -> None:
@@ -96,6 +98,7 @@ class Rooms(QObject):
         self.visual = VisualDesk(desktop)
         self.analysis.model.facts_changed.connect(self.visual.take_facts)
         self.lyrics = LyricsDesk(desktop, home, (self.mic, self.visual))
+        self.training = TrainingDesk(desktop, home)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)
@@ -256,4 +259,5 @@ class Rooms(QObject):
         self.analysis.close()
         self.lyrics.close()
         self.visual.close()
+        self.training.close()
         self.lanes.shutdown()

@@ -77,7 +77,6 @@ class TrainingModel(QObject):
     def start(self, order: TrainingOrder) -> None:
         """Begin a training; `failed` says why not."""
         self._do(lambda: self._run.start(order), self._show_status)
-        self._timer.start(LOOK_MS)
 
     def stop(self) -> None:
         """End the training with a checkpoint."""

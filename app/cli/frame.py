@@ -24,6 +24,7 @@ COMMANDS = {
     "transcribe": "Write down the words of a song, in time with it.",
     "library": "Keep your songs in view, and find those that sound alike.",
     "batch": "Analyse or separate many songs, on every core or on a Dask cluster.",
+    "train": "Train the network that steers the Julia set on your songs.",
     "serve": "Serve training and its networks over HTTP, to this machine.",
     "models": "List, fetch, verify, add and remove models.",
     "devices": "List the audio devices of this machine.",

@@ -30,7 +30,7 @@ from engine.services.control_shelf import RULES
 from engine.services.training_report import TOTAL, EpochLoss, TrainingStatus
 from engine.services.training_run import MAX_EPOCHS, TrainingOrder
 
-FORM_PX = 328
+FORM_PX = 440
 DEVICES = ("cpu", "cuda")
 
 

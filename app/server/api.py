@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from app.server.answers import (
     AboutAnswer,
@@ -187,6 +188,8 @@ def _add_routes(app: FastAPI, api: Api) -> None:
         api.events,
         methods=["GET"],
         tags=[*train],
+        # FastAPI would read it from the class's arguments, which has none.
+        status_code=200,
         response_class=EventStream,
         responses=_troubles(503),
     )
@@ -228,14 +231,26 @@ def _tell_error(_request: Request, error: Exception) -> JSONResponse:
     return _answer(status, str(error))
 
 
-def _tell_http_error(_request: Request, error: Exception) -> JSONResponse:
+def _tell_http_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, StarletteHTTPException):
         raise error
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # Starlette names the methods of one route; a path has a route for each of them here.
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
     if error.status_code == 413:
         # The rest of the body is still on its way, and nobody will read it.
         headers["Connection"] = "close"
     return _answer(error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path of a request can be asked for."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 def _tell_invalid(_request: Request, error: Exception) -> JSONResponse:

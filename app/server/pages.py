@@ -4,6 +4,7 @@ Files lie in `resources/server`; the colours are the window's own tokens, so tha
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from functools import cache, partial
@@ -88,7 +89,7 @@ def docs_html(document: dict[str, Any]) -> str:
         for method, operation in methods.items()
     ]
     template = Template(_resource("server", "docs.html").decode())
-    about = "".join(f"<p>{escape(text)}</p>" for text in document["info"]["description"].split("\n\n"))
+    about = "".join(f"<p>{_marked(text)}</p>" for text in document["info"]["description"].split("\n\n"))
     return template.substitute(
         title=escape(document["info"]["title"]),
         version=escape(document["info"]["version"]),
@@ -113,12 +114,17 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         for code, answer in operation.get("responses", {}).items()
     )
     table = f"<table>{''.join(rows)}</table>" if rows else ""
-    more_words = f"<p>{escape(more)}</p>" if more else ""
+    more_words = f"<p>{_marked(more)}</p>" if more else ""
     return (
         f'<section class="card"><h2><span class="verb {escape(method)}">{escape(method.upper())}</span>'
         f"<code>{escape(path)}</code></h2><p>{escape(summary)}</p>{more_words}{table}"
         f"<details><summary>Answers</summary><ul>{answers}</ul></details></section>"
     )
+
+
+def _marked(text: str) -> str:
+    """Words, those between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _row(name: str, place: str, kind: str, words: str) -> str:
@@ -165,7 +171,7 @@ def _kind(field: dict[str, Any], schemas: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}), schemas)}"
     low, high = field.get("minimum"), field.get("maximum")
-    span = "" if low is None or high is None else f" {low:,} to {high:,}"
+    span = "" if low is None or high is None else f" {low:,.0f} to {high:,.0f}"
     return str(field.get("title" if "properties" in field else "type", "value")) + span
 
 

@@ -7,6 +7,7 @@ right shape. Nothing in it is executed by the check.
 
 import hashlib
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -77,6 +78,10 @@ _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE = 1, 5, 1
 _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 8, 13, 14
+
+_MAX_FIELDS: Final = 10_000
+"""Parts of one message: MAX_NODES operators and their weights take some hundreds. Eight megabytes of nothing
+but parts would take seconds to look through."""
 
 _Fields = dict[int, list[Any]]
 
@@ -278,8 +283,16 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 def _fields(message: bytes) -> _Fields:
     """All fields of a message by number."""
     found: _Fields = {}
-    for number, value in read_fields(message):
-        found.setdefault(number, []).append(value)
+    parts = read_fields(message)
+    try:
+        for number, value in islice(parts, _MAX_FIELDS):
+            found.setdefault(number, []).append(value)
+    except ModelError as err:
+        raise ModelError(
+            f"this is no ONNX network ({err}): choose the .onnx file that charon train orbit wrote"
+        ) from err
+    if next(parts, None) is not None:
+        raise ModelError(f"this is no control network: a part of it has over {_MAX_FIELDS:,} parts")
     return found
 
 

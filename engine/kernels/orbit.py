@@ -86,14 +86,17 @@ C_RE: Final = WAY + 1
 C_IM: Final = C_RE + 1
 N_STATE: Final = C_IM + 1
 
-S_HZ: Final = 8.0
-ALPHA_HZ: Final = 8.0
-GATE_HZ: Final = 12.0
-OMEGA_HZ: Final = 5.0
+S_HZ: Final = 16.0
+ALPHA_HZ: Final = 12.0
+GATE_HZ: Final = 16.0
+OMEGA_HZ: Final = 12.0
 WEIGHT_HZ: Final = 1.6
 BEAT_HZ: Final = 2.5
-"""Rates of the low-passes, in 1/s: a step is half done after 1.7 / rate. Controls answer within a beat, a
-change of lobe takes its time."""
+"""Rates of the low-passes, in 1/s: a step is half done after 1.7 / rate. Controls answer within a tenth of a
+second, or what is seen would belong to the sound before; a change of lobe takes its time."""
+BEYOND: Final = 0.5
+"""How far beyond a bulb s - 1 = 1 would lead: as far as on the cardioid, whose boundary is 0.25 to 0.75 from
+its nucleus."""
 _LEAD_RAD = 0.25
 """So far before a root a lobe is left: crossing takes about 1.2 s."""
 _HURRY = 3.0
@@ -200,8 +203,9 @@ def lobe_point(lobe: int, theta: float, s: float) -> tuple[float, float]:
         Angle on the cardioid. All lobes are driven by one angle, and a bulb is at its root when the cardioid
         is; it turns the other way round, so that the way across has no corner.
     s : float
-        1 is the boundary. On a bulb it counts by how far c is from the root: beyond the root lies not the
-        open plane but the cardioid.
+        1 is the boundary; what is more leads about as far beyond it on a bulb as on the cardioid, so that it
+        is seen as much. On a bulb it counts by how far c is from the root: beyond the root lies not the open
+        plane but the cardioid.
 
     Returns
     -------
@@ -214,7 +218,7 @@ def lobe_point(lobe: int, theta: float, s: float) -> tuple[float, float]:
         im = 0.5 * math.sin(theta) - 0.25 * math.sin(2.0 * theta)
         return s * re, s * im
     away = row[5] * (theta - row[2])
-    radius = row[3] * (1.0 + (s - 1.0) * 0.5 * (1.0 - math.cos(away)))
+    radius = row[3] + BEYOND * (s - 1.0) * 0.5 * (1.0 - math.cos(away))
     return row[0] + radius * math.cos(row[4] - away), row[1] + radius * math.sin(row[4] - away)
 
 

@@ -4,6 +4,7 @@ Any thread. A network becomes a file of the shelf only after it was parsed, chec
 the choice is a file too, so that the window sees what a server that runs beside it was given.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -194,7 +195,8 @@ class ControlShelf:
             partial.write_bytes(data)
             partial.replace(path)
         except OSError as err:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise ModelError(f"{path} cannot be written: {err.strerror}; free some space there") from err
 
 

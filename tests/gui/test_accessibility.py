@@ -140,6 +140,8 @@ def test_every_control_has_a_name_and_is_reached_by_tab(desktop: Desktop, qtbot:
     window.actions_["sing"].trigger()
     qtbot.waitUntil(lambda: lyrics.panel.view.isVisible() and lyrics.ribbon.isVisible())
     found += gaps(window, qtbot, "Window with lyrics, sung along with")
+    window.open_panel("training")
+    found += gaps(window, qtbot, "Window with the training in front")
     window.dock("models").show()
     window.offers.offer("A question?", (("Yes", lambda: None), ("No", lambda: None)))
     found += gaps(window, qtbot, "Window with a song")

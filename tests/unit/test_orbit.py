@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.errors import ParameterError
 from engine.kernels.orbit import (
     BEAT,
+    BEYOND,
     C_IM,
     C_RE,
     CALM_CONTROLS,
@@ -150,8 +151,8 @@ def test_lobes_are_where_douady_and_hubbard_put_them():
     for theta in np.linspace(0, 6.28, 17):
         mu = np.exp(1j * theta)
         assert complex(*lobe_point(0, theta, 1.0)) == pytest.approx(mu / 2 - mu**2 / 4, abs=1e-15)
-        far = 1 + 0.02 * (1 + np.cos(theta)) / 2
-        assert abs(complex(*lobe_point(1, theta, 1.02)) + 1) == pytest.approx(0.25 * far, abs=1e-12)
+        beyond = BEYOND * 0.02 * (1 + np.cos(theta)) / 2
+        assert abs(complex(*lobe_point(1, theta, 1.02)) + 1) == pytest.approx(0.25 + beyond, abs=1e-12)
     for lobe in range(1, N_LOBES):
         root = LOBE_TABLE[lobe, 2]
         # At its root a bulb is where the cardioid is.

@@ -7,6 +7,7 @@ has its last checkpoint still.
 import os
 import pickle
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ from engine.errors import CharonError
 
 FOLDER = "checkpoints"
 FORMAT = 1
+# What torch's reader raises on bytes that are no checkpoint depends on where they go wrong.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    pickle.UnpicklingError,
+)
 _NAME = re.compile(r"epoch-(\d{4,})\.pt")
 
 
@@ -80,9 +92,11 @@ def read_checkpoint(path: Path, identity: dict[str, Any]) -> Checkpoint:
         It cannot be read, or belongs to another run.
     """
     try:
-        # Values only: a checkpoint from somebody else must not be able to run code.
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as err:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of another kind, which are refused
+            # Values only: a checkpoint from somebody else must not be able to run code.
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as err:
         raise CheckpointError(f"{path} cannot be read: remove it, and the one before is used") from err
     if not isinstance(kept, dict) or kept.pop("format", None) != FORMAT:
         raise CheckpointError(f"{path} is of another version of Charon: train without --resume")

@@ -32,10 +32,10 @@ class LossWeights:
         See `losses`.
     """
 
-    correlation: float = 1.0
+    correlation: float = 3.0
     range_use: float = 0.5
-    smoothness: float = 20.0
-    jerk: float = 0.5
+    smoothness: float = 5.0
+    jerk: float = 2.0
     collapse: float = 1.0
 
 

@@ -31,8 +31,8 @@ from engine.stream.orbit_features import (
 from engine.stream.resampler import Resampler
 from engine.units import F32, F64
 
-STRETCH_ROWS = 256
-"""5.5 s, what is learnt from at once: a few bars of anything."""
+STRETCH_ROWS = 512
+"""11 s, what is learnt from at once: long enough for what grows and fades, not just for beats."""
 ROWS_PER_S = RATE_HZ / HOP
 _LEAST_ROWS = N_CONTEXT + STRETCH_ROWS
 _FEW_SONGS = 5

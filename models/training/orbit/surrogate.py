@@ -33,10 +33,10 @@ LEAST_MOTION = 1e-7
 _N_WAVES = 64
 _WAVES_PER_UNIT = 1.5
 _WIDTH = 96
-_STEPS_A_WALK = 24
+_STEPS_A_WALK = 48
 """Walks are drawn in proportion to the steps of the fit: what is looked at longer needs more to look at."""
-_LEAST_WALKS = 16
-_N_CHECKS = 12
+_LEAST_WALKS = 8
+_N_CHECKS = 8
 _BATCH = 1024
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.kernels.orbit import (
     ALPHA_HZ,
     BEATS_A_TURN,
+    BEYOND,
     CARDIOID,
     CIRCLE_BEATS,
     CIRCLE_RADII,
@@ -124,8 +125,11 @@ def walk(controls: Tensor, start: WalkStart, dt_s: float) -> Tensor:
 
     table = torch.as_tensor(LOBE_TABLE, dtype=controls.dtype, device=controls.device)[start.lobe]
     re0, im0, root, radius, direction, speed, size = table.unsqueeze(-2).unbind(-1)
-    turn = direction - speed * (theta - root)
-    on_bulb = torch.stack((re0 + s * radius * torch.cos(turn), im0 + s * radius * torch.sin(turn)), -1)
+    away = speed * (theta - root)
+    turn = direction - away
+    # On a bulb s counts by how far c is from the root, see `lobe_point`.
+    reached = radius + BEYOND * (s - 1.0) * 0.5 * (1.0 - torch.cos(away))
+    on_bulb = torch.stack((re0 + reached * torch.cos(turn), im0 + reached * torch.sin(turn)), -1)
     cardioid_re = 0.5 * torch.cos(theta) - 0.25 * torch.cos(2.0 * theta)
     cardioid_im = 0.5 * torch.sin(theta) - 0.25 * torch.sin(2.0 * theta)
     on_cardioid = torch.stack((s * cardioid_re, s * cardioid_im), -1)
