@@ -278,11 +278,12 @@ class MicDesk(QObject):
             (self.tr("Show the files"), partial(_show_folder, news.log.parent)),
         ]
         if news.song is not None and news.song == self._desktop.bridge.song and news.seconds > 0.0:
-            entry = self._takes.state.add(news.log, "wet" if "wet" in news.kinds else "dry")
-            words = self.tr("{} is recorded, {}: it is a lane of the song now").format(
-                entry.title, duration_words(news.seconds)
-            )
-            answers.insert(1, (self.tr("Take it out"), partial(self._takes.state.remove, entry.name)))
+            entry = self._takes.add(news.log, "wet" if "wet" in news.kinds else "dry")
+            if entry is not None:
+                words = self.tr("{} is recorded, {}: it is a lane of the song now").format(
+                    entry.title, duration_words(news.seconds)
+                )
+                answers.insert(1, (self.tr("Take it out"), partial(self._takes.state.remove, entry.name)))
         self._window.offers.offer(words, answers)
 
     # --- remembered --------------------------------------------------------------------------------

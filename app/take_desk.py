@@ -16,7 +16,8 @@ from app.panels.lanes import LanesPanel
 from app.panels.question import Question
 from app.take_state import TakeEntry, TakeState
 from engine.errors import CharonError
-from engine.services.take import KINDS, wav_path
+from engine.realtime.layout import MAX_LANES
+from engine.services.take import KINDS, Kind, wav_path
 from engine.services.take_lane import TakeLane, make_take_lane
 from engine.services.take_peaks import TakePeaks
 
@@ -73,6 +74,25 @@ class TakeDesk(QObject):
         """Lanes of the takes that were made by now, in order; for an export."""
         made = ((entry.name, self._made.get(entry.name)) for entry in self.state.entries)
         return {name: one[1] for name, one in made if one is not None}
+
+    def add(self, log: "Path", kind: Kind) -> TakeEntry | None:
+        """Make a lane of a take; None, and a line that says so, where there is no room for another.
+
+        Parameters
+        ----------
+        log : Path
+            The ``.take`` file; not of a recording under way.
+        kind : {"dry", "wet"}
+        """
+        most = MAX_LANES - 1 - len(self._desktop.mixer.stems)
+        if len(self.state.entries) >= most:
+            self._desktop.window.status.warn(
+                self.tr("{} is recorded and no lane: {} takes are all that fit; remove one first").format(
+                    log.stem, most
+                )
+            )
+            return None
+        return self.state.add(log, kind)
 
     def _forget(self, _song: object) -> None:
         """Another song: its takes are its session's affair."""

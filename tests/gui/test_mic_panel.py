@@ -215,6 +215,61 @@ def test_gain_and_mute_are_heard_and_can_be_undone(room: Room) -> None:
     assert not room.panel.head.mute.isChecked()
 
 
+def test_the_voice_is_panned_and_that_can_be_undone_and_is_kept(
+    room: Room, make_room: Callable[..., Room]
+) -> None:
+    room.table.voice = hiss()
+    room.set_chain(EffectSetting("equaliser"))
+    room.switch(True)
+    room.panel.bar.pan.edit_value(-1.0)
+    room.table.listen(room.qtbot, 0.15)
+    left, right = room.table.listen(room.qtbot, 0.3)
+    assert rms_db(left) == pytest.approx(-23.0, abs=0.2)
+    assert rms_db(right) < -100.0
+    assert room.panel.bar.pan_label.text == "L100"
+    room.desktop.edits.stack.undo()
+    room.table.listen(room.qtbot, 0.15)
+    assert rms_db(room.table.listen(room.qtbot, 0.3)[1]) == pytest.approx(-23.0, abs=0.2)
+    room.panel.bar.pan.edit_value(0.5)
+    room.desktop.close()
+    again = make_room()
+    assert again.desk.state.pan == 0.5
+    assert again.panel.bar.pan_label.text == "R50"
+
+
+def test_the_delay_beats_with_the_song_until_it_is_told_not_to(room: Room) -> None:
+    bar, state = room.panel.bar, room.desk.state
+    room.set_chain(EffectSetting("gate"))
+    assert not bar.tempo.isVisible()
+    room.desk.tempo.show_tempo(300.0)  # more than a delay has: half of it
+    room.set_chain(EffectSetting("gate"), EffectSetting("delay"))
+    assert bar.tempo.isVisible()
+    room.qtbot.waitUntil(lambda: state.slots[1].value("tempo_bpm") == 150.0)
+    room.wait_for_engine()
+    room.desk.tempo.show_tempo(88.5)
+    assert state.slots[1].value("tempo_bpm") == 88.5
+    room.wait_for_engine()
+    # Off: what the knob says stands, whatever song comes.
+    room.qtbot.mouseClick(bar.tempo, Qt.MouseButton.LeftButton)
+    assert not room.desktop.settings.current.mic.song_tempo
+    room.desk.tempo.show_tempo(120.0)
+    room.desk.edits.set_value(1, "tempo_bpm", 99.0)
+    assert state.slots[1].value("tempo_bpm") == 99.0
+    room.desktop.edits.stack.undo()
+    room.desktop.edits.stack.undo()
+    room.qtbot.waitUntil(lambda: state.slots[1].value("tempo_bpm") == 120.0)
+
+
+def test_a_preset_is_not_called_changed_because_a_song_has_another_tempo(room: Room) -> None:
+    preset = next(one for one in room.desk.presets.presets if any(s.kind == "delay" for s in one.slots))
+    room.desk.edits.load(preset.title, preset.name, preset.slots)
+    room.desk.tempo.show_tempo(93.0)
+    room.wait_for_engine()
+    delay = next(slot for slot in room.desk.state.slots if slot.kind == "delay")
+    assert delay.value("tempo_bpm") == 93.0
+    assert room.panel.bar.preset.text() == preset.title
+
+
 def test_a_mic_that_would_howl_asks_in_words_first(
     make_room: Callable[..., Room], turntable: Turntable
 ) -> None:

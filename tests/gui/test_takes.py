@@ -16,6 +16,8 @@ from app.panels.export_dialog import ExportDialog
 from app.panels.question import Question
 from app.panels.take_head import TakeHead
 from app.session import load_session, save_session
+from app.take_state import TakeEntry
+from engine.realtime.layout import MAX_LANES
 from engine.services.take import Passage, TakeLog, wav_path
 from engine.services.take import TakeHead as LogHead
 from tests.gui.conftest import rms_db
@@ -223,3 +225,13 @@ def test_takes_are_in_the_exported_mix_and_beside_the_exported_stems(stage: Stag
     assert levels_db["chord (mix)"] == pytest.approx(SUNG_DB, abs=0.1)
     assert levels_db["Take 1"] == pytest.approx(SUNG_DB, abs=0.1)
     assert levels_db["vocals"] < -80.0
+
+
+def test_more_takes_than_fit_are_refused_in_words(stage: Stage, tmp_path: Path) -> None:
+    entries = tuple(TakeEntry(f"take-{k}", f"Take {k}", tmp_path / f"{k}.take", "wet") for k in range(1, 14))
+    most = MAX_LANES - 1 - len(stage.desktop.mixer.stems)
+    assert len(entries) == most
+    stage.desk.state.set_entries(entries)
+    assert stage.desk.add(record(tmp_path), "wet") is None
+    assert f"{most} takes are all that fit" in stage.desktop.window.status.message
+    assert len(stage.desk.state.entries) <= most
