@@ -21,6 +21,7 @@ from engine.realtime.layout import MAX_LANES
 from engine.services.take import Passage, TakeLog, wav_path
 from engine.services.take import TakeHead as LogHead
 from tests.gui.conftest import rms_db
+from tests.gui.test_accessibility import gaps
 from tests.gui.test_main_path import head, play
 from tests.gui.turntable import RATE_HZ, Turntable
 
@@ -85,6 +86,7 @@ def test_a_take_is_a_lane_with_gain_mute_and_solo(stage: Stage, tmp_path: Path) 
     assert isinstance(lane, TakeHead)
     assert lane.title.text() == "Take 1"
     assert lane.accessibleName() == "Take 1"
+    assert not gaps(stage.desktop.window, stage.qtbot, "Window with a take")
     assert stage.sung_db() == pytest.approx(SUNG_DB, abs=0.1)
     lane.fader.edit_value(-6.0)
     assert stage.sung_db() == pytest.approx(SUNG_DB - 6.0, abs=0.1)
