@@ -84,7 +84,7 @@ def test_no_sound_without_an_entry_is_opened(tmp_path):
         )
     soundfile.write(tmp_path / "stray.wav", np.zeros(100), 44_100)
     (tmp_path / "sounds.toml").write_text("\n".join(lines))
-    shelf = SoundShelf(tmp_path, tmp_path / "sounds.toml")
+    shelf = SoundShelf(tmp_path, read_manifest(tmp_path / "sounds.toml"))
     opened: list[str] = []
 
     def watch(event: str, arguments: tuple) -> None:
@@ -99,7 +99,7 @@ def test_no_sound_without_an_entry_is_opened(tmp_path):
     assert sounds
     assert sounds <= {str(tmp_path / sound.path) for sound in shelf.sounds}
     (tmp_path / "kick.wav").write_bytes(b"another sound")
-    fresh = SoundShelf(tmp_path, tmp_path / "sounds.toml")
+    fresh = SoundShelf(tmp_path, shelf.sounds)
     with pytest.raises(ChecksumMismatch, match=r"kick\.wav is not the file"):
         fresh.file(fresh.of_role("kick")[0])
 

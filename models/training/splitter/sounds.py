@@ -5,6 +5,7 @@ Debian's packages bring them. A sound without an entry cannot be asked for: each
 
 import hashlib
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,8 @@ class SoundShelf:
     ----------
     root : Path
         Where Debian's /usr/share is, or packages unpacked elsewhere.
-    manifest : Path
+    sounds : sequence of Sound or None
+        None takes those of the manifest.
 
     Raises
     ------
@@ -60,9 +62,9 @@ class SoundShelf:
         Files are missing; the message names the packages that bring them.
     """
 
-    def __init__(self, root: Path = SYSTEM_ROOT, manifest: Path = MANIFEST) -> None:
+    def __init__(self, root: Path = SYSTEM_ROOT, sounds: Sequence[Sound] | None = None) -> None:
         self._root = root
-        self.sounds = read_manifest(manifest)
+        self.sounds = read_manifest() if sounds is None else list(sounds)
         missing = sorted({s.package for s in self.sounds if not (root / s.path).is_file()})
         if missing:
             raise TrainingError(
