@@ -49,6 +49,17 @@ def read_words(song: Path, folder: Path | None) -> SongWords:
     return SongWords(song, tags.get("title", song.stem), tags.get("artist", ""), rate_hz)
 
 
+_SHARP = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_FLAT = ("C", "D♭", "D", "E♭", "E", "F", "G♭", "G", "A♭", "A", "B♭", "B")
+_FLAT_KEYS = frozenset({"F major", "C minor", "D minor", "F minor", "G minor"})
+
+
+def note_names(key: str | None) -> tuple[str, ...]:
+    """The twelve notes from C on, as music in this key spells them: in F major B♭ and not A♯."""
+    flat = key is not None and (key in _FLAT_KEYS or "b" in key.partition(" ")[0])
+    return _FLAT if flat else _SHARP
+
+
 def key_text(key: str | None) -> str:
     """A key as musicians write it in little room: "F# minor" is "F♯ min"; "" when there is none."""
     tonic, _, mode = (key or "").partition(" ")

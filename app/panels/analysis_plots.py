@@ -14,7 +14,8 @@ from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPen
 
 from app import theme
 from app.panels.analysis_raster import RasterItem, heat_ramp, note_ramp, row_ground, shaded, table
-from app.panels.analysis_song import BEATS, LOUDNESS, NOTE_NAMES, NOTES, PITCH, SPECTRUM, SongPicture
+from app.panels.analysis_song import BEATS, LOUDNESS, NOTES, PITCH, SPECTRUM, SongPicture
+from app.song_words import note_names
 
 AXIS_PX = 44
 _GRID = 26
@@ -64,6 +65,10 @@ class Plot:
         """Draw another song, or nothing."""
         self.song, self.colour = song, colour
 
+    def note_names(self) -> tuple[str, ...]:
+        """The twelve notes as the song spells them."""
+        return note_names(None if self.song is None else self.song.analysis.key)
+
     def arrange(self, height_px: float) -> None:
         """Choose the labels of the axis for a height in logical pixels."""
 
@@ -111,9 +116,10 @@ class PitchPlot(Plot):
     def arrange(self, height_px: float) -> None:
         """Cs first, then the notes of a chord, then all white keys."""
         low, high = self.box.viewRange()[1]
+        names = self.note_names()
         for notes in ((0, 2, 4, 5, 7, 9, 11), (0, 4, 7), (0, 6), (0,)):
             ticks = [
-                (float(pitch), f"{NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}")
+                (float(pitch), f"{names[pitch % 12]}{pitch // 12 - 1}")
                 for pitch in range(int(np.ceil(low)), int(high) + 1)
                 if pitch % 12 in notes
             ]
@@ -150,10 +156,11 @@ class NotesPlot(Plot):
 
     def arrange(self, height_px: float) -> None:
         """All twelve, or fewer that are as far apart as labels need."""
+        names = self.note_names()
         # In a low plot not the lowest: half of its label would be below the edge.
         choices = ((range(12), 1), ((0, 2, 4, 7, 9), 2), ((2, 5, 9), 3), ((2, 7), 5))
         fit = [notes for notes, apart in choices if height_px * apart / 12 >= _LABEL_PX * 0.86]
-        self._mark(((note + 0.5, NOTE_NAMES[note]) for note in (fit or [(2,)])[0]), grid=False)
+        self._mark(((note + 0.5, names[note]) for note in (fit or [(2,)])[0]), grid=False)
 
     def move(self, start_s: float, stop_s: float, columns: int, ratio: float) -> None:
         """Draw another stretch."""

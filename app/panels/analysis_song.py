@@ -13,7 +13,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from app.panels.analysis_levels import CurveLevels, PitchLevels, RasterLevels
-from app.song_words import key_text, loudness_text, tempo_text
+from app.song_words import key_text, loudness_text, note_names, tempo_text
 from engine.units import F64, U8
 
 if TYPE_CHECKING:
@@ -144,12 +144,12 @@ def plot_title(plot: str) -> str:
     return titles[plot]
 
 
-def note_text(semitones: float) -> str:
-    """A pitch as note and cents, such as "A4 +3 ct"."""
+def note_text(semitones: float, key: str | None) -> str:
+    """A pitch as note and cents, such as "A4 +3 ct", spelt as in `key`."""
     nearest = round(semitones)
     octave, note = divmod(nearest, 12)
     cents = round(100.0 * (semitones - nearest))
-    return f"{NOTE_NAMES[note]}{octave - 1} {cents:+d} ct"
+    return f"{note_names(key)[note]}{octave - 1} {cents:+d} ct"
 
 
 def hz_text(hz: float) -> str:
@@ -194,7 +194,7 @@ def read_whole(plot: str, song: SongPicture) -> Reading:
         if found.pitch_hz is None:
             return Reading(DASH, _tr("no clear pitch"))
         semitones = A4 + 12.0 * math.log2(found.pitch_hz / A4_HZ)
-        return Reading(note_text(semitones), _tr("median, {}").format(hz_text(found.pitch_hz)))
+        return Reading(note_text(semitones, found.key), _tr("median, {}").format(hz_text(found.pitch_hz)))
     if plot == NOTES:
         tuning = "" if found.tuning_cents is None else _tr("tuned {:+.0f} ct").format(found.tuning_cents)
         return Reading(key_text(found.key) or _tr("no key"), tuning)
@@ -227,7 +227,7 @@ def _read_pitch(song: SongPicture, time_s: float) -> Reading:
     semitones = song.pitch.at(time_s)
     if semitones is None:
         return Reading(DASH, _tr("no clear pitch"))
-    return Reading(note_text(semitones), hz_text(semitones_to_hz(semitones)))
+    return Reading(note_text(semitones, song.analysis.key), hz_text(semitones_to_hz(semitones)))
 
 
 def _read_notes(song: SongPicture, time_s: float) -> Reading:
@@ -236,7 +236,8 @@ def _read_notes(song: SongPicture, time_s: float) -> Reading:
     if column is None or column.max() < _STRONG:
         return Reading(DASH, key)
     order = np.argsort(-column.astype(np.int16), kind="stable")[:3]
-    strong = [NOTE_NAMES[int(note)] for note in order if column[note] >= _STRONG]
+    names = note_names(song.analysis.key)
+    strong = [names[int(note)] for note in order if column[note] >= _STRONG]
     return Reading("  ".join(strong), key)
 
 

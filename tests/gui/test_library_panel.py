@@ -26,7 +26,7 @@ from app.library_model import KEPT_ROWS, SONGS_MIME, LibraryModel, LibraryRole, 
 from app.library_scans import LibraryScans, ScanNews, ScanState
 from app.library_steps import steps_between
 from app.panels.library import LibraryPanel
-from app.song_words import key_text, loudness_text, tempo_text
+from app.song_words import key_text, loudness_text, note_names, tempo_text
 from engine.services.library import Library, library_file
 from engine.services.library_records import AnalysisRecord, FileState, Song, SongRecord
 from tests.gui.test_main_path import play
@@ -335,6 +335,16 @@ def test_figures_in_words() -> None:
         "B♭ maj",
         "B min",
         "",
+    ]
+    assert [
+        note_names(key)[10] for key in ("F# minor", "Bb major", "F major", "C minor", "B minor", None)
+    ] == [
+        "A♯",
+        "B♭",
+        "B♭",
+        "B♭",
+        "A♯",
+        "A♯",
     ]
     assert (tempo_text(118.24), tempo_text(None)) == ("118.2", "")
     assert (loudness_text(-13.76), loudness_text(None)) == ("-13.8", "")
