@@ -116,7 +116,8 @@ def command(
         return
     drawn = f"{result.frames} pictures" if result.frames > 1 else "1 picture"
     say(f"{path}: {drawn} of {size[0]}x{size[1]}, steered by {name}, drawn by {result.renderer}")
-    say(f"{wall_s:.1f} s, {result.frames / wall_s:.1f} pictures a second")
+    speed_words = "" if times_s else f", {result.frames / wall_s:.1f} pictures a second"
+    say(f"{wall_s:.1f} s{speed_words}")
 
 
 def _check_usage(path: Path, at_s: float | None, sheet: int | None) -> None:
