@@ -9,12 +9,16 @@ threads enter it at once, which is exactly what a player that separates while it
 `RowPool` splits rows over threads that its owner starts and stops.
 
 numba's cache looks at the file of a kernel but not at the files of the kernels it calls, and would
-run yesterday's code after an update. `_watch_sources` makes it look at both.
+run yesterday's code after an update. `_watch_sources` makes it look at both, and lets processes that
+compile at the same time keep their results apart.
 """
 
+import contextlib
 import os
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numba
@@ -66,12 +70,33 @@ def _watch_sources(dispatcher: Any) -> Any:
     try:
         files = sorted({fn.__code__.co_filename for fn in seen} | {__file__})
         stamp = tuple((file, os.stat(file).st_mtime_ns, os.stat(file).st_size) for file in files)
-        dispatcher._cache._cache_file._source_stamp = (stamp, tuple(sorted(set(constants))))
+        cache_file = dispatcher._cache._cache_file
+        cache_file._source_stamp = (stamp, tuple(sorted(set(constants))))
+        cache_file.save = partial(_save_apart, cache_file)
     except (OSError, AttributeError):
         # No sources in a frozen program, where they cannot change either; or another numba, whose
         # cache has other insides and keeps its own stamp.
         return dispatcher
     return dispatcher
+
+
+def _save_apart(cache_file: Any, key: Any, data: Any) -> None:
+    """Save code under a name that no other sources and types have; only then name it in the index.
+
+    numba counts names up, and writes the index first. Two processes that compile a kernel for arrays of two
+    types give both results one name, and a third that looks in between finds the code of other sources
+    under it: all of them run what was compiled for something else, and crash.
+    """
+    name = cache_file._data_name(zlib.crc32(repr((cache_file._source_stamp, key)).encode()))
+    cache_file._save_data(name, data)
+    overloads = {**cache_file._load_index(), key: name}
+    cache_file._save_index(overloads)
+    # What older sources left. If another process is about to name one of these, it will compile once more.
+    prefix, suffix = cache_file._index_name.removesuffix("nbi"), ".nbc"
+    for old in os.listdir(cache_file._cache_path):
+        if old.startswith(prefix) and old.endswith(suffix) and old not in overloads.values():
+            with contextlib.suppress(OSError):
+                os.unlink(cache_file._data_path(old))
 
 
 def _collect(fn: Any, seen: dict[Any, None], constants: list[tuple[str, str]]) -> None:

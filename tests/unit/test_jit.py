@@ -112,3 +112,32 @@ def test_cached_code_expires_when_a_called_kernel_changes(tmp_path):
         "from engine.kernels.jit import kernel\n@kernel\ndef inner():\n    return 22\n"
     )
     assert run() == ["22", "0"]
+
+
+def test_processes_that_compile_for_two_types_at_once_do_not_mix_them_up(tmp_path):
+    (tmp_path / "first.py").write_text(
+        "import sys\nimport numpy as np\nfrom engine.kernels.jit import kernel\n"
+        "@kernel\ndef first(x):\n    return x[0]\n"
+        "print(first(np.full(1, 3, sys.argv[1])), sum(first.stats.cache_hits.values()))\n"
+    )
+    root = Path(__file__).parents[2]
+
+    def run(kind):
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        command = [sys.executable, "first.py", kind]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, check=True, text=True
+        )
+        return done.stdout.split()
+
+    assert run("float32") == ["3.0", "0"]
+    (index,) = (tmp_path / "__pycache__").glob("first.first-*.nbi")
+    # The other has looked at the index before the first one wrote it, and is written over by it.
+    seen = index.read_bytes()
+    index.unlink()
+    assert run("int64") == ["3", "0"]
+    index.write_bytes(seen)
+    assert run("float32") in (["3.0", "0"], ["3.0", "1"])
+    assert run("int64") == ["3", "0"]
+    assert run("float32") == ["3.0", "1"]
+    assert run("int64") == ["3", "1"]
