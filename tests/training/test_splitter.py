@@ -16,11 +16,11 @@ from engine.kernels.stft import Stft
 from engine.kernels.warped_bins import N_BINS, group_starts
 from models.training.orbit.progress import Silent
 from models.training.process import Stopped
-from models.training.splitter.dataset import make_songs
+from models.training.splitter.dataset import make_songs, set_name
 from models.training.splitter.drums import DrumShop
 from models.training.splitter.examples import LOOK_AHEAD, crop_frames, measure
 from models.training.splitter.export import largest_error, onnx_bytes
-from models.training.splitter.instruments import N_FRAMES, FontPlayer
+from models.training.splitter.instruments import N_FRAMES, check_player
 from models.training.splitter.losses import part_errors, split_loss
 from models.training.splitter.mixing import Studio, render_song
 from models.training.splitter.network import SplitNetwork
@@ -157,7 +157,19 @@ def test_a_song_is_the_same_for_the_same_seed():
 def test_sound_fonts_ask_for_their_player(monkeypatch):
     monkeypatch.setitem(sys.modules, "tinysoundfont", None)
     with pytest.raises(TrainingError, match="pip install --no-deps tinysoundfont"):
-        FontPlayer(SoundShelf.__new__(SoundShelf))
+        check_player()
+
+
+def test_a_set_is_named_by_what_it_is_made_from(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "beat_midi.txt").write_text("")
+    names = {
+        set_name(1, None, None),
+        set_name(2, None, None),
+        set_name(1, tmp_path, None),
+        set_name(1, None, tmp_path),
+    }
+    assert len(names) == 4
 
 
 def test_sums_give_the_error_of_masks_exactly():

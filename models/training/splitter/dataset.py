@@ -4,9 +4,11 @@ One file a song, float16, shape (5, 2, frames) at 44.1 kHz: drums, bass, other, 
 that Spleeter makes of their sum, 21 MB.
 """
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,11 +19,11 @@ from engine.inference.load import load_architecture
 from engine.inference.model_store import ModelStore
 from engine.io.home import default_home
 from engine.units import F32
+from models.training.splitter.instruments import check_player
 from models.training.splitter.mixing import STEMS, Studio, open_studio, render_song
-from models.training.splitter.sounds import SoundShelf
+from models.training.splitter.sounds import SoundShelf, read_manifest
 
 ACCOMPANIMENT_OF = "spleeter-2stems"
-SET_NAME = "songs.json"
 LAYERS = (*STEMS, "accompaniment")
 """Rows of a song's file."""
 _studio: Studio
@@ -29,9 +31,12 @@ _splitter: Architecture
 # One of each a rendering process, made by `_open`: they take seconds and hundreds of megabytes.
 
 
-def song_path(folder: Path, seed: int, index: int) -> Path:
-    """Where song number `index` of the set `seed` lies."""
-    return folder / f"song-{seed}-{index:05d}.npy"
+def set_name(seed: int, data: Path | None, sounds: Path | None) -> str:
+    """What names a set of songs: the seed, and a hash of the scores and sounds that they are made from."""
+    names = [folder.name for folder in song_folders(data)]
+    used = [] if sounds is None else [sound.sha256 for sound in read_manifest()]
+    made_from = hashlib.sha256(json.dumps([names, used]).encode()).hexdigest()
+    return f"{seed}-{made_from[:8]}"
 
 
 def song_folders(data: Path | None) -> tuple[Path, ...]:
@@ -74,21 +79,34 @@ def make_songs(
         Files of all songs of `indices`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [index for index in indices if not song_path(folder, seed, index).is_file()]
-    shelf = _shelf(sounds)  # what is missing is told before any process starts
+    name = set_name(seed, data, sounds)
+    paths = {index: folder / f"song-{name}-{index:05d}.npy" for index in indices}
+    wanted = [index for index, path in paths.items() if not path.is_file()]
+    home = default_home()
+    ModelStore(home.models, home.cards).files(ACCOMPANIMENT_OF)
+    shelf = _shelf(sounds)
+    if shelf is not None:
+        # What is missing or wrong is told here, in words: a process that cannot begin has none.
+        check_player()
+        for sound in shelf.sounds:
+            shelf.file(sound)
     used = [] if shelf is None else [asdict(sound) for sound in shelf.sounds]
     about = {"seed": seed, "layers": LAYERS, "sounds": used}
-    (folder / SET_NAME).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    (folder / f"set-{name}.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     done = len(indices) - len(wanted)
     told(done, len(indices))
     if wanted:
         context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, _open, (data, sounds)) as pool:
-            jobs = [(folder, seed, index) for index in wanted]
-            for _ in pool.imap_unordered(_make, jobs):
+        pool = ProcessPoolExecutor(workers, context, _open, (data, sounds))
+        try:
+            jobs = [pool.submit(_make, paths[index], seed, index) for index in wanted]
+            for job in as_completed(jobs):
+                job.result()
                 done += 1
                 told(done, len(indices))
-    return [song_path(folder, seed, index) for index in indices]
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return list(paths.values())
 
 
 def _shelf(sounds: Path | None) -> SoundShelf | None:
@@ -104,11 +122,9 @@ def _open(data: Path | None, sounds: Path | None) -> None:
     _splitter = load_architecture(store.card(ACCOMPANIMENT_OF), store.files(ACCOMPANIMENT_OF), "live")
 
 
-def _make(job: tuple[Path, int, int]) -> None:
-    folder, seed, index = job
+def _make(path: Path, seed: int, index: int) -> None:
     stems = render_song(_studio, seed, index)
     layers = np.concatenate([stems, accompaniment(_splitter, stems.sum(axis=0))[None]])
-    path = song_path(folder, seed, index)
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
         np.save(file, layers.astype(np.float16))

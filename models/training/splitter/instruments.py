@@ -3,6 +3,7 @@
 Everything gives float32 arrays of shape (2, frames) at 44.1 kHz.
 """
 
+import importlib.util
 import os
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,21 @@ N_FRAMES = int(CLIP_S * RATE_HZ)
 _BLOCK = 64  # note starts are quantised to 1.5 ms, as a sequencer's are
 
 
+def check_player() -> None:
+    """Refuse to play sound fonts where their player is missing.
+
+    Raises
+    ------
+    TrainingError
+        The line says how to install it: what it depends on plays to a device, which nobody here does.
+    """
+    if importlib.util.find_spec("tinysoundfont") is None:
+        raise TrainingError(
+            "playing sound fonts needs the package tinysoundfont (pip install --no-deps tinysoundfont); "
+            "without it: --sounds computed"
+        )
+
+
 class FontPlayer:
     """Two sound fonts in memory.
 
@@ -29,12 +45,8 @@ class FontPlayer:
     """
 
     def __init__(self, shelf: SoundShelf) -> None:
-        try:
-            import tinysoundfont
-        except ImportError as err:
-            raise TrainingError(
-                "playing sound fonts needs the package tinysoundfont: pip install --no-deps tinysoundfont"
-            ) from err
+        check_player()
+        import tinysoundfont
 
         self._synth: Any = tinysoundfont.Synth(gain=-6, samplerate=RATE_HZ)
         self.fonts: list[int] = [

@@ -26,7 +26,7 @@ from models.training.orbit.checkpoint import (
 from models.training.orbit.progress import Progress, plain
 from models.training.process import Stopped
 from models.training.splitter.checks import real_checks, rendered_check
-from models.training.splitter.dataset import make_songs
+from models.training.splitter.dataset import make_songs, set_name
 from models.training.splitter.export import write_network
 from models.training.splitter.learner import Learner
 from models.training.splitter.network import SplitNetwork
@@ -69,7 +69,7 @@ class _Run:
         self.progress = progress
         self.identity = {
             "seed": order.seed,
-            "songs": order.songs,
+            "songs": f"{set_name(order.seed, order.data, order.sounds)}, {order.songs}",
             "steps": order.steps,
             "steps-an-epoch": order.steps_an_epoch,
             "batch": order.batch,
