@@ -103,6 +103,8 @@ class LyricsDesk(QObject):
         self._connect_actions()
         self.models.refresh()
         self._show_actions()
+        if self._dock.isVisible():
+            self._seen(True)
 
     # --- building ----------------------------------------------------------------------------------
 
@@ -121,8 +123,8 @@ class LyricsDesk(QObject):
         head.size_wanted.connect(self._change_size)
         head.offset_wanted.connect(self._set_offset)
         head.model_chosen.connect(self._choose_model)
-        head.language_chosen.connect(lambda code: self._change(language=code))  # pyright: ignore
-        head.hearing_chosen.connect(lambda name: self._change(hearing=name))  # pyright: ignore
+        head.language_chosen.connect(self._choose_language)
+        head.hearing_chosen.connect(self._choose_hearing)
         self.model.failed.connect(status.warn)
         self.model.notice.connect(status.tell)
         self.models.failed.connect(status.warn)
@@ -211,6 +213,12 @@ class LyricsDesk(QObject):
         self.panel.view.set_font_px(lyrics.font_px)
         self.panel.head.show_choice(lyrics.model, lyrics.language, lyrics.hearing)
         self._note_models()
+
+    def _choose_language(self, code: str) -> None:
+        self._change(language=code)
+
+    def _choose_hearing(self, name: str) -> None:
+        self._change(hearing=name)
 
     def _change(self, **values: str) -> None:
         self._desktop.settings.change("lyrics", **values)
@@ -374,8 +382,11 @@ class LyricsDesk(QObject):
             return path
 
         job = self._desktop.pool.start(write)
-        job.done.connect(lambda _: self._window.status.tell(self.tr("Saved {}").format(path)))  # pyright: ignore
+        job.done.connect(partial(self._saved, path))
         job.failed.connect(self._window.status.warn)
+
+    def _saved(self, path: Path, _same: object) -> None:
+        self._window.status.tell(self.tr("Saved {}").format(path))
 
     def _drop(self) -> None:
         self.model.cancel()

@@ -171,6 +171,7 @@ def run(seconds: float, period_frames: int, load: str) -> dict[str, Any]:
             "period_frames": period_frames,
             "platform": app.platformName(),
             "output_latency_ms": 1e3 * playback.stream.output_latency_s,
+            "to_converter_ms": 1e3 * told["to_converter_s"],
             "clicks": heard_s.size,
             "paintings": len(watcher.paintings),
             "dropouts": desktop.bridge.tick.dropouts,
