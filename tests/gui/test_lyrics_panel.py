@@ -26,7 +26,7 @@ from engine.lyrics import Lyrics, Segment, Word
 from engine.services.lyrics_store import LyricsStore
 from engine.services.transcription_job import JobState
 from tests.gui.test_main_path import drop, play
-from tests.gui.turntable import RATE_HZ, MicTable, Turntable
+from tests.gui.turntable import BLOCK_FRAMES, RATE_HZ, MicTable, Turntable
 
 
 def line(text: str, start_s: float) -> Segment:
@@ -290,6 +290,34 @@ def test_who_sings_the_melody_an_octave_lower_is_praised(
     singer.trigger("sing")
     assert not ribbon.isVisible()
     assert not along.is_on
+
+
+def test_a_note_stands_where_in_the_song_it_was_sung(singer: Room, song: Path, turntable: Turntable) -> None:
+    # A note in the first half of every second of the device's own count.
+    half = np.arange(RATE_HZ) < RATE_HZ // 2
+    note = 0.2 * np.sin(2 * np.pi * 240 * np.arange(RATE_HZ) / RATE_HZ)
+    turntable.voice = np.where(half, note, 0.0).astype(np.float32)
+    singer.play(song)
+    singer.trigger("sing")
+    singer.qtbot.mouseClick(singer.desk.ribbon.mic, Qt.MouseButton.LeftButton)
+    along, playback = singer.desk.along, singer.desktop.bridge.playback
+    assert playback is not None
+
+    def begun_s() -> np.ndarray:
+        sung = along.sung()
+        sounds = sung.pitch_hz > 0.0
+        return sung.song_s[1:][sounds[1:] & ~sounds[:-1] & ~np.isnan(sung.song_s[1:])]
+
+    singer.wait_for(lambda: begun_s().size >= 3)
+    with turntable.lock:
+        device, meters = turntable.device, playback.memory.read_meters()
+        assert device is not None
+        assert meters is not None
+        ahead_s = (meters.song_frame - (device.n_frames - BLOCK_FRAMES)) / RATE_HZ
+    latency = playback.mic.live.latency()
+    sung_s = ahead_s - latency.input_s - latency.output_s - latency.limiter_s
+    off_s = (begun_s()[1:] - sung_s + 0.5) % 1.0 - 0.5
+    assert np.abs(off_s).max() < 0.04, off_s
 
 
 def test_karaoke_lays_the_words_on_the_stage_and_turns_the_vocals_down(
