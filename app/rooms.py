@@ -99,6 +99,7 @@ class Rooms(QObject):
         self.analysis.model.facts_changed.connect(self.visual.take_facts)
         self.lyrics = LyricsDesk(desktop, home, (self.mic, self.visual))
         self.training = TrainingDesk(desktop, home)
+        self.training.model.network_chosen.connect(self.visual.use_net)
         desktop.settings.changed.connect(self._use_stem_settings)
         bridge.ticked.connect(self._show_tick)
         bridge.model_changed.connect(self._model_changed)

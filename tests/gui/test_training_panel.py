@@ -221,13 +221,21 @@ def test_losses_in_three_figures() -> None:
     assert [loss_text(value) for value in (None, 1.23456, 0.000123456)] == ["-", "1.23", "0.000123"]
 
 
-def test_the_window_remembers_the_order_and_its_end_ends_the_training(
+def test_the_window_follows_the_choice_remembers_the_order_and_takes_the_training_along(
     desktop: Desktop, qtbot: QtBot, tmp_path: Path
 ) -> None:
     assert desktop.rooms is not None
     desk = desktop.rooms.training
     desktop.window.open_panel("training")
     qtbot.waitUntil(lambda: desk.panel.isVisible() and desk.panel.network.count() > 0)
+    # What is followed reaches the picture's course, whenever that begins.
+    network = control_network(tmp_path / "net.onnx")
+    desk.panel._add_file(str(network))
+    course = desktop.rooms.visual
+    qtbot.waitUntil(lambda: course.visuals is not None and course.visuals.net is not None, timeout=20_000)
+    assert course.visuals.net.path.read_bytes() == network.read_bytes()
+    desk.panel.network.activated.emit(desk.panel.network.findData(RULES))
+    qtbot.waitUntil(lambda: course.visuals.net is None, timeout=20_000)
     desk.panel.set_order(str(music(tmp_path / "music")), 7, "cpu")
     # The real program: it is asked to end while it imports torch.
     desk.panel.start_button.click()
