@@ -20,6 +20,7 @@ from app.training_words import duration_text, loss_text
 from engine.io.home import Home
 from engine.services.control_shelf import RULES, SHIPPED, ControlShelf
 from engine.services.training_run import TrainingRun
+from tests.gui.turntable import Turntable
 from tests.services.training_rig import alive, control_network, music, program
 
 
@@ -222,24 +223,27 @@ def test_losses_in_three_figures() -> None:
 
 
 def test_the_window_follows_the_choice_remembers_the_order_and_takes_the_training_along(
-    desktop: Desktop, qtbot: QtBot, tmp_path: Path
+    qtbot: QtBot, home: Home, turntable: Turntable, tmp_path: Path
 ) -> None:
+    # Its rooms without its engine, which nothing here needs.
+    desktop = Desktop(turntable.open, home)
+    desktop._build_rooms()
     assert desktop.rooms is not None
-    desk = desktop.rooms.training
+    desk, picture = desktop.rooms.training, desktop.rooms.visual
+    desktop.window.show()
     desktop.window.open_panel("training")
-    qtbot.waitUntil(lambda: desk.panel.isVisible() and desk.panel.network.count() > 0)
-    # What is followed reaches the picture's course, whenever that begins.
+    qtbot.waitUntil(lambda: desk.panel.isVisible() and desk.panel.network.count() > 0, timeout=60_000)
     network = control_network(tmp_path / "net.onnx")
     desk.panel._add_file(str(network))
-    course = desktop.rooms.visual
-    qtbot.waitUntil(lambda: course.visuals is not None and course.visuals.net is not None, timeout=20_000)
-    assert course.visuals.net.path.read_bytes() == network.read_bytes()
+    qtbot.waitUntil(lambda: picture._net is not None, timeout=60_000)
+    assert picture._net is not None
+    assert picture._net.path.read_bytes() == network.read_bytes()
     desk.panel.network.activated.emit(desk.panel.network.findData(RULES))
-    qtbot.waitUntil(lambda: course.visuals.net is None, timeout=20_000)
+    qtbot.waitUntil(lambda: picture._net is None, timeout=60_000)
     desk.panel.set_order(str(music(tmp_path / "music")), 7, "cpu")
     # The real program: it is asked to end while it imports torch.
     desk.panel.start_button.click()
-    qtbot.waitUntil(lambda: desk.model.status.status == "running", timeout=20_000)
+    qtbot.waitUntil(lambda: desk.model.status.status == "running", timeout=60_000)
     pid = desk.model._run.pid
     assert pid is not None
     desktop.close()
