@@ -24,6 +24,7 @@ from app.visual.scenes import scenes
 from app.visual.view import JuliaView
 from engine.errors import ParameterError
 from engine.services.visual_frame import CALM_FRAME, VisualFrame
+from tests.gui.screen import virtual_screen
 from tests.gui.test_main_path import drop
 
 ROOT = Path(__file__).parents[2]
@@ -194,24 +195,22 @@ def test_a_scene_that_is_no_more_is_said_and_replaced() -> None:
 def test_rounds_of_docking_and_full_screen_leave_nothing_behind(
     kind: str, n_rounds: int, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [
-            # Ends the server of the screen, too.
-            *("timeout", "240", "xvfb-run", "-a", "-s", "-screen 0 1024x640x24"),
-            *(sys.executable, "-m", "tests.gui.picture_cycles", kind, str(n_rounds)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "QT_QPA_PLATFORM": "xcb",
-            "LIBGL_ALWAYS_SOFTWARE": "1",
-            "CHARON_HOME": str(tmp_path / "home"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    with virtual_screen() as display:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.gui.picture_cycles", kind, str(n_rounds)],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DISPLAY": display,
+                "QT_QPA_PLATFORM": "xcb",
+                "LIBGL_ALWAYS_SOFTWARE": "1",
+                "CHARON_HOME": str(tmp_path / "home"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["kind"] == kind
