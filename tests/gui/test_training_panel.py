@@ -235,9 +235,10 @@ def test_the_window_follows_the_choice_remembers_the_order_and_takes_the_trainin
     qtbot.waitUntil(lambda: desk.panel.isVisible() and desk.panel.network.count() > 0, timeout=60_000)
     network = control_network(tmp_path / "net.onnx")
     desk.panel._add_file(str(network))
-    qtbot.waitUntil(lambda: picture._net is not None, timeout=60_000)
-    assert picture._net is not None
-    assert picture._net.path.read_bytes() == network.read_bytes()
+    wanted = network.read_bytes()
+    qtbot.waitUntil(
+        lambda: picture._net is not None and picture._net.path.read_bytes() == wanted, timeout=60_000
+    )
     desk.panel.network.activated.emit(desk.panel.network.findData(RULES))
     qtbot.waitUntil(lambda: picture._net is None, timeout=60_000)
     desk.panel.set_order(str(music(tmp_path / "music")), 7, "cpu")

@@ -45,7 +45,7 @@ def test_a_run_leaves_network_metadata_checkpoints_history_and_log(finished: Pat
     assert [one["epoch"] for one in records] == [1, 2, 3, 4]
     assert set(records[0]["loss"]) == PARTS
     assert set(records[0]["validation"]) == PARTS | {"drawn_correlation"}
-    assert records[0]["learning_rate"] == pytest.approx(2e-3)
+    assert records[0]["learning_rate"] == learner.LEARNING_RATE
     assert list((finished / "tensorboard").glob("events.*"))
     assert about["dataset"]["songs"] == ["song-0.wav", "song-1.wav"]
     assert about["training"]["best_epoch"] in {1, 2, 3, 4}

@@ -33,7 +33,6 @@ PASSES = 4
 MOST_BATCHES = 48
 LEAST_BATCHES = 4
 LEARNING_RATE = 1e-3
-IMITATION_STEPS = 300
 LEAST_RATE = 5e-5
 _N_VALIDATION = 16
 _N_DRAWN = 4
@@ -126,16 +125,20 @@ class Learner:
         parts = losses(shares, c, batch.heard, self._surrogate, self._jerk_bound)
         return parts, total_loss(parts, self._weights), c
 
-    def imitate_rules(self) -> None:
+    def imitate_rules(self, n_steps: int) -> None:
         """Learn what the rules do; a network that knows nothing finds that late or never.
+
+        Parameters
+        ----------
+        n_steps : int
 
         Notes
         -----
-        No walks and no pictures: about ten seconds.
+        No walks and no pictures: 300 steps take about ten seconds.
         """
         low, high = self.network.low.cpu().numpy(), self.network.high.cpu().numpy()
         optimiser = torch.optim.AdamW(self.network.parameters(), lr=LEARNING_RATE)
-        for n in range(IMITATION_STEPS):
+        for n in range(n_steps):
             seen = Batch.draw(self._split.training, 2, [self._seed, 5, n], self._device).seen.flatten(0, 1)
             wanted = (steer_by_rules(seen.cpu().numpy()) - low) / (high - low)
             misfit = self.network.shares(seen) - torch.from_numpy(wanted).float().to(self._device)

@@ -4,6 +4,7 @@ The main thread of its own process. What it was asked is checked before the firs
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -49,6 +50,8 @@ from models.training.process import Stopped
 VALIDATION_SHARE = 0.15
 CALMER = 0.85
 """Part of the rules' jerk that the network may have."""
+IMITATION_SHARE = 0.2
+"""Steps of imitating the rules, for one of the surrogate: both come before what is learnt by pictures."""
 N_RANDOM = 3
 """Networks that have learnt nothing, for the table."""
 _TENSORBOARD = "tensorboard"
@@ -184,7 +187,7 @@ class _Run:
         if self.last is not None:
             self.learner.restore(self.last.state["learner"])
         else:
-            self.learner.imitate_rules()
+            self.learner.imitate_rules(math.ceil(IMITATION_SHARE * order.surrogate_steps))
 
     def learn(self, threads: RowPool) -> None:
         """Go through the epochs; a stop leaves a checkpoint of the last whole one."""
