@@ -73,7 +73,7 @@ class PlacesPanel(QWidget):
         ----------
         places : Places
         """
-        head = self.tr("{} comes again") if places.again else self.tr("Sounds like {}")
+        head = self.tr("The same as {}") if places.again else self.tr("Sounds like {}")
         self.bar.show_words(head.format(span_text(*places.span_s)), places.title)
         self.list.put(places.found)
         if places.found:
