@@ -241,7 +241,8 @@ class DockTabs(QObject):
             dock.title.show_tabs(shown or [dock])
         for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
             # The style sheet makes Qt's own tabs as low as nothing; Tab must not stop there either.
-            bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            for part in (bar, *bar.findChildren(QToolButton)):
+                part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.changed.emit()
 
 

@@ -25,7 +25,7 @@ from app.panels.transport import LineLabel
 from app.task_models import TaskModels
 from app.theme import font, icon, tokens
 
-HEIGHT_PX, LEAST_WIDTH_PX = 44, 380
+HEIGHT_PX, LEAST_WIDTH_PX = 44, 400
 COMPACT_PX, TIGHT_PX = 900, 620
 """Below the first, what explains itself has no words; below the second, what has a key has no button."""
 OFFSET_STEP_S = 0.05
@@ -132,7 +132,7 @@ class LyricsHead(QWidget):
             button.setAutoRepeat(True)
         for button in (self.transcribe, self.model, self.sing):
             button.setAutoDefault(True)  # Enter presses it; space belongs to the window
-            button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.model.setProperty("kind", "flat")
         self.sing.setCheckable(True)
         self.bar.setAccessibleName(self.tr("Progress of the transcription"))

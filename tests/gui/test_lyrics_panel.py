@@ -215,9 +215,10 @@ def test_the_smallest_window_shows_the_whole_panel(room: Room, tone: Path) -> No
     beside = window.dock("visual")
     room.wait_for(lambda: room.panel.mapTo(window, QPoint(room.panel.width(), 0)).x() <= beside.x())
     room.wait_for(lambda: head.more.geometry().right() < head.width())
-    for control in (head.transcribe, head.model, head.offset, head.sing, head.more):
-        assert control.isVisible()
-        assert control.width() >= control.sizeHint().width() - 1
+    controls = (head.transcribe, head.model, head.offset, head.sing)
+    # Buttons lose words as the row gets narrower, and are laid out anew after that.
+    room.wait_for(lambda: all(control.width() >= control.sizeHint().width() for control in controls))
+    assert all(control.isVisible() for control in (*controls, head.more))
     for button in room.panel.empty.buttons():
         assert (
             button.isHidden() or button.mapTo(room.panel, QPoint(button.width(), 0)).x() <= room.panel.width()

@@ -13,7 +13,7 @@ from app.lyric_edits import LyricEdits
 from app.lyrics_state import LyricsState, Origin
 from app.mixer_state import MixerState
 from app.panels.lyrics_view import LyricsView, Mark
-from app.theme import tokens
+from app.theme import set_reduced_motion, tokens
 from app.tick import Tick
 from engine.lyrics import Lyrics, Segment, Word
 from engine.units import F64
@@ -39,6 +39,8 @@ class Sheet:
     """A view with its state and its undo stack."""
 
     def __init__(self, qtbot: QtBot) -> None:
+        # A window that was opened before has set it as its settings say.
+        set_reduced_motion(True)
         self.state = LyricsState()
         self.stack = Edits(MixerState(), LoopState())
         self.view = LyricsView(self.state, LyricEdits(self.state, self.stack))
