@@ -188,6 +188,8 @@ class Window(QMainWindow):
         self._tabs.add(dock)
         action = dock.toggleViewAction()
         action.setToolTip(self.tr("Show or hide {}").format(title))
+        # Asked for by hand, it comes before its neighbours; a layout that is put back shows them all.
+        action.triggered.connect(lambda shown=False, dock=dock: dock.raise_() if shown else None)
         self._menus["view"].insertAction(self._docks_end, action)
         self._docks[name] = dock
         return dock

@@ -252,12 +252,13 @@ class ExportDialog(QDialog):
     def _look_at_folder(self) -> None:
         if self.form.folder_text:
             folder = self.form.folder
-            self._pool.start(partial(look_at_room, folder)).done.connect(partial(self._take_room, folder))
+            # To a method of ours: the answer to a dialog that is closed meanwhile goes nowhere.
+            self._pool.start(lambda task: (folder, look_at_room(folder, task))).done.connect(self._take_room)
 
-    def _take_room(self, folder: Path, room: Room) -> None:
+    def _take_room(self, answer: tuple[Path, Room]) -> None:
         # Answers to what has been typed over since are of no use.
-        if folder == self.form.folder:
-            self._room = (folder, room)
+        if answer[0] == self.form.folder:
+            self._room = answer
             self._show()
 
     def show_tick(self, tick: Tick) -> None:

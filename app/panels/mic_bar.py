@@ -277,6 +277,7 @@ class MicBar(QWidget):
             for widget in (*self._captions, self.pan_label):
                 widget.setVisible(not compact)
             self.pan.setFixedWidth(_LEAST_PAN_PX if compact else _PAN_PX)
+            self.tuner.set_narrow(compact)
             self.preset.setMinimumWidth(_LEAST_PRESET_PX if compact else _PRESET_PX)
             self.tempo.set_words(self.tr("Tempo") if compact else self.tr("Song tempo"))
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.controls.fader import Fader, db_text, parse_db
 from app.controls.meter import PeakMeter
@@ -20,7 +20,7 @@ from engine.io.device import DeviceInfo
 
 HEIGHT_PX, _SPACING_PX = 44, 6
 _METER_PX, _LEAST_METER_PX = 72, 38
-LEAST_WIDTH_PX, COMPACT_PX = 640, 880
+LEAST_WIDTH_PX, COMPACT_PX = 656, 880
 """Below the second, what the rest explains is left out; the smallest window leaves 700."""
 _NAME_CHARS, _FEW_CHARS = 24, 11
 MOST_CHANNELS = 16
@@ -115,6 +115,7 @@ class MicHead(QWidget):
             button.setAutoDefault(True)  # Enter presses it; space belongs to the window
         for button in (self.input, self.channel, self.what):
             button.setProperty("kind", "flat")
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def _make_menus(self) -> None:
         self._input_menu = QMenu(self.input)

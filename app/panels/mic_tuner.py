@@ -10,7 +10,7 @@ from app.theme import font, tokens
 IN_TUNE_CENTS = 8.0
 _HOLD_S = 0.6
 """A note stays for as long as it takes to breathe."""
-_WIDTH_PX, _HEIGHT_PX = 208, 34
+_WIDTH_PX, _NARROW_PX, _HEIGHT_PX = 208, 160, 34
 
 
 class Tuner(QWidget):
@@ -47,6 +47,10 @@ class Tuner(QWidget):
             self._say()
             self.update()
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Take less room."""
+        self.setFixedWidth(_NARROW_PX if narrow else _WIDTH_PX)
+
     def _say(self) -> None:
         words = self.tr("no note") if self.sung is None else f"{self.sung[0]} {self.sung[1]:+.0f}"
         self.setAccessibleName(self.tr("Tuner: {}").format(words))
@@ -58,7 +62,7 @@ class Tuner(QWidget):
 
     def sizeHint(self) -> QSize:
         """Fixed."""
-        return QSize(_WIDTH_PX, _HEIGHT_PX)
+        return QSize(self.width(), _HEIGHT_PX)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint."""

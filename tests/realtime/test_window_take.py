@@ -116,7 +116,7 @@ def test_a_server_that_dies_under_a_recording_window_leaves_the_take_whole(
     # Always the same name: JACK keeps the entry of a killed server, and has room for eight.
     with jack_server("charon-gone") as server:
         one = window()
-        one.wait_for(lambda told: told.get("recording") is True, 120.0)
+        one.wait_for(lambda told: told.get("recording") is True, 200.0)
         connect_loop(30.0)
         time.sleep(2.0)
         server.kill()
