@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.cli.bench_realtime import gil_load
 from app.panels.lyrics_view import LyricsView, Mark
+from app.tick import Tick
 from engine.io.device import StreamRequest, portaudio_opener, rescan_devices
 from engine.io.home import Home
 from engine.io.lyric_files import write_lyrics
@@ -109,7 +110,12 @@ def offsets_ms(
     return 1e3 * np.array(begun), 1e3 * np.array(fills)
 
 
-def _wait(app: QApplication, until: Any, timeout_s: float = 90.0) -> None:
+def is_separated(tick: Tick) -> bool:
+    """Whether nothing else will work beside the song."""
+    return 0 < tick.segments_total <= tick.segments_done
+
+
+def _wait(app: QApplication, until: Any, timeout_s: float = 60.0) -> None:
     loop, deadline_s = QEventLoop(), time.monotonic() + timeout_s
     timer = QTimer()
     timer.timeout.connect(lambda: loop.quit() if until() or time.monotonic() > deadline_s else None)
@@ -152,7 +158,7 @@ def run(seconds: float, period_frames: int, load: str) -> dict[str, Any]:
         room = desktop.rooms.lyrics
         desktop.window.open_panel("lyrics")
         desktop.bridge.play_song(song, play=False)
-        _wait(app, lambda: room.state.is_timed and desktop.bridge.tick.stems_ready)
+        _wait(app, lambda: room.state.is_timed and is_separated(desktop.bridge.tick))
         watcher = Watcher(room.panel.view)
         command = [sys.executable, "-m", "tests.benchmarks.click_listener", "--seconds", str(seconds)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
