@@ -182,6 +182,9 @@ class LyricsDesk(QObject):
 
     def close(self) -> None:
         """End the worker and the singer's thread; what is not kept yet is."""
+        # What a thread still has to tell would find the window's actions gone.
+        self.state.changed.disconnect(self._show_actions)
+        self.model.changed.disconnect(self._show_actions)
         self.karaoke.close()
         self.along.close()
         self.model.close()

@@ -116,8 +116,9 @@ def studio(whole: Studio) -> Iterator[Studio]:
 def test_the_input_is_heard_in_stems_and_the_song_comes_back_as_it_was(studio: Studio) -> None:
     playback, live = studio.playback, studio.playback.live
     playback.mixer.set_gain_db("vocals", -3.0)
-    before_s = playback.status().position_s
     studio.start()
+    # It plays on until the input is there.
+    before_s = playback.status().position_s
     assert live.is_on
     assert live.source_name == "USB interface"
     assert not playback.status().playing
