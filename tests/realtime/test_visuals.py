@@ -97,7 +97,8 @@ def test_light_comes_within_one_picture_of_its_sound(rig: MakeRig, tmp_path, wat
     heard = loud[np.concatenate([[True], np.diff(loud) > 10_000])] / 48_000 + began_s + latency_s
     times = np.array([at_s for at_s, _ in pictures])
     pulse = np.array([picture.pulse for _, picture in pictures])
-    heard = heard[heard < times[-1] - 0.1]
+    # The song's own beginning is an onset, too: its pulse has faded when the second click comes.
+    heard = heard[(heard > began_s + 0.5) & (heard < times[-1] - 0.1)]
     assert heard.size >= 8
     for at_s in heard:
         near = (times > at_s - 0.2) & (times < at_s + 0.2)
@@ -107,7 +108,7 @@ def test_light_comes_within_one_picture_of_its_sound(rig: MakeRig, tmp_path, wat
         assert 0.0 <= lit[0] - at_s < PICTURE_S + 1e-9
         assert pulse[near].max() > 0.6
     quiet = np.min(np.abs(times[:, None] - heard), axis=1) > 0.35
-    assert pulse[quiet & (times > 0.5)].max(initial=0.0) < 0.15
+    assert pulse[quiet & (times > heard[0])].max(initial=0.0) < 0.15
 
 
 def test_each_stem_drives_its_own_part(rig: MakeRig, tmp_path, watch) -> None:
