@@ -21,6 +21,7 @@ import sounddevice
 RATE_HZ = 48_000
 LOUD = 0.3
 APART_S = 0.2
+NEAR_S = 0.1
 
 
 class Listener:
@@ -36,15 +37,19 @@ class Listener:
         self.blocks.append((now_s, n_frames, int(loud[0]) if loud.size else -1))
 
     def clicks_s(self) -> list[float]:
-        """When each click began: its block's place on the straight line through all blocks, and its frame."""
+        """When each click began: its block's place on the line through near blocks, and its frame."""
         times_s = np.array([block[0] for block in self.blocks])
         starts = np.concatenate([[0], np.cumsum([block[1] for block in self.blocks])[:-1]])
-        # A callback is late at times and never early: the line lies under all of them.
-        base_s = float(np.percentile(times_s - starts / RATE_HZ, 5))
+        late_s = times_s - starts / RATE_HZ
         found: list[float] = []
-        for (_, _, first), start in zip(self.blocks, starts, strict=True):
+        for (_, _, first), start, time_s in zip(self.blocks, starts, times_s, strict=True):
+            if first < 0:
+                continue
+            # A callback is late at times and never early: the line lies under all of them. A server that
+            # stumbles leaves frames out, and its line goes on higher: only near blocks count.
+            base_s = float(np.percentile(late_s[np.abs(times_s - time_s) < NEAR_S], 10))
             at_s = base_s + (start + first) / RATE_HZ
-            if first >= 0 and (not found or at_s - found[-1] > APART_S):
+            if not found or at_s - found[-1] > APART_S:
                 found.append(at_s)
         return found
 

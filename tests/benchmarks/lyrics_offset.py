@@ -95,9 +95,12 @@ def offsets_ms(
     words = [word for line in lyrics.segments for word in line.words]
     lit: dict[int, float] = {}
     fills: list[float] = []
-    # Song time at a moment: a straight line, because nothing is sought and nothing starves.
     starts_s = np.array([word.start_s for word in words])
-    slope, base = np.polyfit(heard_s, starts_s[: heard_s.size], 1)
+
+    def sounds_s(moment_s: float) -> float:
+        """Song time that sounds at a moment: between two clicks it runs evenly."""
+        return float(np.interp(moment_s, heard_s, starts_s[: heard_s.size]))
+
     for moment_s, mark in paintings:
         if mark.line < 0 or mark.word < 0 or not heard_s[0] < moment_s < heard_s[-1]:
             continue
@@ -105,7 +108,7 @@ def offsets_ms(
         lit.setdefault(k, moment_s)
         if 0.0 < mark.part < 1.0:
             shown_s = words[k].start_s + mark.part * (words[k].end_s - words[k].start_s)
-            fills.append(float(slope * moment_s + base) - shown_s)
+            fills.append(sounds_s(moment_s) - shown_s)
     begun = [lit[k] - heard_s[k] for k in sorted(lit) if 1 < k < heard_s.size - 1]
     return 1e3 * np.array(begun), 1e3 * np.array(fills)
 
