@@ -118,7 +118,11 @@ class LiveDesk(QObject):
     def _list_devices(self) -> None:
         job = self._desktop.pool.start(lambda _task: list_devices())
         job.done.connect(self.bar.show_devices)
-        job.failed.connect(partial(self.bar.show_devices, ()))
+        job.failed.connect(self._no_devices)
+
+    def _no_devices(self, why: str) -> None:
+        self.bar.show_devices(())
+        self._window.status.warn(why)
 
     def _list_models(self) -> None:
         job = self._desktop.pool.start(partial(_live_models, self._home))

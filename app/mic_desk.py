@@ -204,7 +204,12 @@ class MicDesk(QObject):
         if self.panel is not None:
             job = self._desktop.pool.start(lambda _task: list_devices())
             job.done.connect(self.panel.head.show_devices)
-            job.failed.connect(partial(self.panel.head.show_devices, ()))
+            job.failed.connect(self._no_devices)
+
+    def _no_devices(self, why: str) -> None:
+        if self.panel is not None:
+            self.panel.head.show_devices(())
+        self._window.status.warn(why)
 
     def _ask_about_risk(self, why: str) -> None:
         if self.panel is None:

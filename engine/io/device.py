@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from engine.errors import DeviceError
 from engine.io.portaudio import INSTALL_PORTAUDIO as INSTALL_PORTAUDIO
-from engine.io.portaudio import CompiledStream, portaudio, reason, stated_latency_s
+from engine.io.portaudio import CompiledStream, portaudio, reason, scanning, stated_latency_s
 from engine.io.portaudio import rescan_devices as rescan_devices
 
 
@@ -135,9 +135,17 @@ def list_devices() -> list[DeviceInfo]:
     Raises
     ------
     DeviceError
-        PortAudio itself is missing. A machine without sound gives an empty list.
+        PortAudio itself is missing, or does not answer. A machine without sound gives an empty list.
     """
     sd = portaudio()
+    with scanning:
+        try:
+            return _listed(sd)
+        except sd.PortAudioError as err:
+            raise DeviceError(f"the sound system does not answer: {reason(err)}; try again") from err
+
+
+def _listed(sd: Any) -> list[DeviceInfo]:
     apis: list[dict[str, Any]] = list(sd.query_hostapis())
     default_in, default_out = (int(i) for i in sd.default.device)
     if default_out < 0:

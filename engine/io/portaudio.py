@@ -30,6 +30,10 @@ INSTALL_PORTAUDIO = "install PortAudio (on Debian or Ubuntu: sudo apt-get instal
 stuck = threading.Event()
 """Set once a driver hangs in closing. State of the module, because PortAudio's own state is the process's."""
 
+scanning = threading.RLock()
+"""Held by who asks for devices or lets PortAudio look anew: between end and start it knows none, and says so
+with an error."""
+
 _left_behind: list[Any] = []
 """Copies of PortAudio in which a thread still waits: unloaded, its code would be gone when it wakes."""
 
@@ -75,7 +79,7 @@ def rescan_devices() -> None:
         A driver never came back from closing a lost device, and PortAudio cannot be started beside it.
     """
     sd = portaudio()
-    with quiet_stderr():
+    with scanning, quiet_stderr():
         if stuck.is_set():
             _start_another_copy(sd)
         else:

@@ -6,6 +6,7 @@ import time
 import numpy as np
 from pytestqt.qtbot import QtBot
 
+from engine.errors import DeviceError
 from engine.io.device import DeviceInfo
 from engine.io.virtual_device import VirtualOutput
 from engine.units import F32
@@ -56,7 +57,11 @@ class Turntable:
                     continue
                 owed -= n_blocks * BLOCK_FRAMES
                 recorded = self._sung(self.device, n_blocks * BLOCK_FRAMES)
-                self._blocks.append(self.device.advance(n_blocks * BLOCK_FRAMES, recorded=recorded))
+                try:
+                    block = self.device.advance(n_blocks * BLOCK_FRAMES, recorded=recorded)
+                except DeviceError:
+                    continue  # closed since it was looked at, as devices are
+                self._blocks.append(block)
                 kept = sum(block.shape[1] for block in self._blocks)
                 while kept > KEEP_S * RATE_HZ:
                     kept -= self._blocks.pop(0).shape[1]
