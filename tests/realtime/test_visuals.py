@@ -58,11 +58,11 @@ def watch() -> Iterator[Callable[..., Visuals]]:
         one.close()
 
 
-def clicks(seconds: float, every_s: float = 0.5) -> np.ndarray:
+def clicks(seconds: float, every_s: float = 0.5, chord: float = 0.02) -> np.ndarray:
     """Noise bursts of 30 ms over a quiet chord."""
     n = round(seconds * 48_000)
     t = np.arange(n) / 48_000
-    x = 0.02 * np.sin(2 * np.pi * 330 * t) + 0.02 * np.sin(2 * np.pi * 220 * t)
+    x = chord * (np.sin(2 * np.pi * 330 * t) + np.sin(2 * np.pi * 220 * t))
     rng = np.random.default_rng(0)
     for at in range(12_000, n - 2000, round(every_s * 48_000)):
         x[at : at + 1440] += 0.6 * rng.standard_normal(1440) * np.exp(-np.arange(1440) / 300)
@@ -110,6 +110,25 @@ def test_light_comes_within_one_picture_of_its_sound(rig: MakeRig, tmp_path, wat
     quiet = np.min(np.abs(times[:, None] - heard), axis=1) > 0.35
     counted = (times > heard[0]) & (times < heard[-1] + 0.4)
     assert pulse[quiet & counted].max(initial=0.0) < 0.15
+
+
+def test_the_first_sound_out_of_silence_lights_at_once_and_nothing_before_it(
+    rig: MakeRig, tmp_path, watch
+) -> None:
+    song = write_song(
+        tmp_path / "song", {ORIGINAL: clicks(3.0, chord=0.0), "other": clicks(3.0)}, 48_000, None
+    )
+    r = rig(song, 48_000, 128)
+    visuals = watch(Turntable(r, ("other",)))
+    r.seek(0)
+    r.memory.set_playing(True)
+    began_s = r.device.time_s()
+    sound, pictures = show(r, visuals, 1.0)
+    first_s = began_s + float(np.flatnonzero(np.abs(sound) > 0.2)[0]) / 48_000
+    times = np.array([at_s for at_s, _ in pictures])
+    pulse = np.array([picture.pulse for _, picture in pictures])
+    assert pulse[times < first_s].max() < 0.01
+    assert 0.0 <= times[pulse > 0.3][0] - first_s < PICTURE_S + 1e-9
 
 
 def test_each_stem_drives_its_own_part(rig: MakeRig, tmp_path, watch) -> None:
