@@ -74,6 +74,16 @@ def test_what_single_precision_cannot_tell_apart_is_ordered_exactly():
     check(points, points[:3], 50)
 
 
+@settings(deadline=None, max_examples=40)
+@given(n=st.integers(1, 6 * BLOCK_POINTS), dimensions=st.integers(1, 30), seed=st.integers(0, 1000))
+def test_points_beyond_the_codes_and_dimensions_of_any_width(n, dimensions, seed):
+    rng = np.random.default_rng(seed)
+    widths = 10.0 ** rng.uniform(-6, 6, dimensions)
+    points = (widths * rng.standard_cauchy((n, dimensions))).astype(np.float32)
+    queries = (widths * 100 * rng.standard_cauchy((3, dimensions))).astype(np.float32)
+    check(points, np.concatenate([queries, points[:1]]), 10)
+
+
 def test_a_point_finds_itself_first():
     points = cloud(1000, 25)
     found = NeighbourIndex(points).nearest(points, 1)
