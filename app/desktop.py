@@ -357,12 +357,7 @@ def run(paths: Sequence[Path]) -> int:
         There is no screen.
     """
     check_screen()
-    # The name that desktops group windows and icons by.
-    QApplication.setDesktopFileName("charon")
-    app = QApplication(["charon"])
-    app.setApplicationName("Charon")
-    app.setApplicationDisplayName("Charon")
-    apply_theme(app)
+    app = new_application()
     watch = watch_for_crashes()
     desktop = Desktop()
     watch.parent_window = desktop.window
@@ -373,6 +368,20 @@ def run(paths: Sequence[Path]) -> int:
     desktop.close()
     watch.close()
     return codes[0] if codes else 0
+
+
+def new_application() -> QApplication:
+    """Qt, as Charon's windows need it; once a process, before any of them."""
+    # The name that desktops group windows and icons by.
+    QApplication.setDesktopFileName("charon")
+    # Otherwise the Julia set loses its context, with every program in it, whenever it is docked or undocked:
+    # the picture stops for a moment, and moderngl keeps 40 kB of each.
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    app = QApplication(["charon"])
+    app.setApplicationName("Charon")
+    app.setApplicationDisplayName("Charon")
+    apply_theme(app)
+    return app
 
 
 def _close_on_signals(window: QWidget, codes: list[int]) -> None:

@@ -96,4 +96,5 @@ class Stage(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say so."""
         super().closeEvent(event)
+        self.view.release()
         self.left.emit()

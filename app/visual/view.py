@@ -56,12 +56,20 @@ class JuliaView(QWidget):
             self._surface.setGeometry(self.rect())
             self._surface.lower()
             self._surface.show()
-        elif self._pictures.kind != "surface" and self._surface is not None:
+        elif self._pictures.kind != "surface":
+            self.release()
+        self.update()
+
+    def release(self) -> None:
+        """Give the driver its memory back, before the view goes; safe to call twice.
+
+        Its context shares everything with those of the other windows: with it alone nothing would end.
+        """
+        if self._surface is not None:
             self._surface.hide()
             self._surface.release()
             self._surface.deleteLater()
             self._surface = None
-        self.update()
 
     def _take(self) -> None:
         if self._pictures.is_shown_on(self):

@@ -14,8 +14,7 @@ from dataclasses import replace
 import psutil
 from PySide6.QtWidgets import QApplication
 
-from app.desktop import Desktop
-from app.theme import apply_theme
+from app.desktop import Desktop, new_application
 from app.visual_desk import VisualDesk
 from engine.errors import DeviceError
 from engine.io.home import default_home
@@ -48,8 +47,7 @@ def held() -> dict[str, int]:
 
 
 def main(kind: str, n: int) -> None:
-    app = QApplication([])
-    apply_theme(app)
+    app = new_application()
     desktop = Desktop(no_device, default_home())
     visual = VisualDesk(desktop, kind)
     visual.pictures.set_source(moving)
