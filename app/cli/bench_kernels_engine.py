@@ -100,7 +100,7 @@ def _resample(seconds: float, from_hz: int, to_hz: int) -> tuple[Call, Call]:
     inner = slice(EDGE_FRAMES, out.shape[1] - EDGE_FRAMES)
 
     def ours() -> AnyArray:
-        resample_frames(x, 0, f.taps, f.up, f.down, 0, out)
+        resample_frames(x, 0, f, 0, out)
         return out[:, inner]
 
     return ours, lambda: soxr.resample(interleaved, from_hz, to_hz, quality="HQ").T[:, inner]

@@ -118,6 +118,22 @@ def _splat8(_typing: Any, value: Any) -> Any:
 
 
 @intrinsic
+def _repeat8(_typing: Any, array: Any, index: Any) -> Any:
+    if not _is_floats(array) or not isinstance(index, types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        fields = context.make_array(signature.args[0])(context, builder, args[0])
+        place = context.cast(builder, args[1], signature.args[1], types.intp)
+        scalar = builder.load(builder.gep(fields.data, [place]), align=_FLOAT_BYTES)
+        undefined = ir.Constant(_VECTOR, ir.Undefined)
+        first = builder.insert_element(undefined, scalar, ir.Constant(_INDEX, 0))
+        return _shuffle(builder, first, undefined, [0] * N_LANES)
+
+    return vec8(array, index), codegen
+
+
+@intrinsic
 def _sum8(_typing: Any, vector: Any) -> Any:
     if vector != vec8:
         return None
@@ -224,6 +240,9 @@ store8: Any = _store8
 
 splat8: Any = _splat8
 """`splat8(x)`: eight times the float x."""
+
+repeat8: Any = _repeat8
+"""`repeat8(array, i)`: eight times element i, which `splat8(array[i])` is after a look for a negative i."""
 
 sum8: Any = _sum8
 """`sum8(vector)`: float32 sum of the lanes."""

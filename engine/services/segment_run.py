@@ -218,7 +218,7 @@ class SegmentRun:
         if plan.song_hz != plan.model_hz:
             x = np.empty((2, n_frames), np.float32)
             to = plan.to_model
-            resample_frames(song, window.read_start_frame, to.taps, to.up, to.down, start, x)
+            resample_frames(song, window.read_start_frame, to, start, x)
             song = x
         for i, offset in enumerate(plan.offsets):
             first = plan.offsets[-1] - offset
@@ -253,9 +253,7 @@ class SegmentRun:
             to = plan.to_song
             for i, stem in enumerate(stems):
                 if i != self.residual:
-                    resample_frames(
-                        stem, window.valid_start_frame, to.taps, to.up, to.down, span.start_frame, landed[i]
-                    )
+                    resample_frames(stem, window.valid_start_frame, to, span.start_frame, landed[i])
         fold_residual(landed, self.store.read_original(span.start_frame, n_frames), self.residual)
         self.store.write_segment(span, landed)
         return Segment(

@@ -169,7 +169,7 @@ def _resampled(
     frames = voice.read(max(0, origin + in_stop - first), dtype="float32", always_2d=True)
     x[:, first - origin - in_start :][:, : len(frames)] = frames.T
     out: F32 = np.empty((2, n_out), np.float32)
-    resample_frames(x, in_start, to_song.taps, to_song.up, to_song.down, start, out)
+    resample_frames(x, in_start, to_song, start, out)
     return out
 
 

@@ -41,6 +41,7 @@ class Resampler:
         if channels < 1:
             raise ParameterError(f"a stream of {channels} channels is empty")
         self._filter = design(from_hz, to_hz, quality)
+        _ = self._filter.bands  # made here and not by the first block
         half = self._filter.half_width
         self.latency_frames = -(-half * self._filter.up // self._filter.down)
         self._kept_frames = 2 * half + -(-self._filter.down // self._filter.up)
@@ -96,9 +97,7 @@ class Resampler:
         resample_frames(
             self._buffer,
             self._n_in - kept,
-            self._filter.taps,
-            self._filter.up,
-            self._filter.down,
+            self._filter,
             self._total_out(self._n_in) - self.latency_frames,
             out,
         )

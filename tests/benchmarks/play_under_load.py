@@ -66,7 +66,7 @@ def error_db(captured: np.ndarray, song: Path, rate_hz: int, start_s: float = 0.
     n = min(captured.shape[1], original.shape[1] * rate_hz // song_hz)
     reference = np.zeros((2, n), np.float32)
     first = int(start_s * rate_hz)
-    resample_frames(original, 0, filter_.taps, filter_.up, filter_.down, first, reference)
+    resample_frames(original, 0, filter_, first, reference)
     if filter_.up == filter_.down:
         reference = original[:, first : first + n]
     probe = slice(rate_hz, 2 * rate_hz)

@@ -39,7 +39,7 @@ def mono(path: Path) -> F32:
     both = x.mean(axis=0, keepdims=True)
     f = design(rate_hz, RATE_HZ)
     out = np.empty((1, -(-both.shape[1] * RATE_HZ // rate_hz)), np.float32)
-    resample_frames(both, 0, f.taps, f.up, f.down, 0, out)
+    resample_frames(both, 0, f, 0, out)
     return out[0]
 
 

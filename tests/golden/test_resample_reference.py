@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ParameterError
-from engine.kernels.resample import design, needed_input, resample_frames, resample_interleaved
+from engine.kernels.resample import design, needed_input, resample_frames
 from engine.units import energy_ratio_db
 
 RATES = [
@@ -19,7 +19,7 @@ RATES = [
 def _resample(resample_filter, x, out_start, n_out, x_start=0):
     out = np.full((x.shape[0], n_out), np.nan, np.float32)
     f = resample_filter
-    resample_frames(x, x_start, f.taps, f.up, f.down, out_start, out)
+    resample_frames(x, x_start, f, out_start, out)
     return out
 
 
@@ -90,9 +90,68 @@ def test_any_stretch_equals_the_whole_bit_for_bit(rates, out_start, n_out, chann
     whole = _resample(f, x, out_start - before, n_out + before, whole_start)[:, before:]
     part = np.ascontiguousarray(x[:, start - whole_start : stop - whole_start])
     assert np.array_equal(_resample(f, part, out_start, n_out, start), whole)
-    frames = np.zeros((n_out, channels), np.float32)
-    resample_interleaved(np.ascontiguousarray(part.T), start, f.taps, f.up, f.down, out_start, frames)
-    np.testing.assert_allclose(frames.T, whole, atol=2e-6)
+
+
+# up 1, 2, 3, 2/3 and 3/2 fill no band with one turn of the phases; 160, 147 and 320 are the usual ones; 441
+# and 48000 take cycles longer than the stretch; 7 and 11 end a cycle inside a band.
+BAND_RATES = [
+    (48000, 16000), (44100, 22050), (22050, 44100), (16000, 48000), (48000, 32000), (32000, 48000),
+    (44100, 48000), (48000, 44100), (44100, 96000), (8000, 44100), (44101, 48000), (7000, 11000),
+    (11000, 7000), (192000, 1000), (1000, 192000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), BAND_RATES)
+def test_every_frame_is_the_sum_over_its_own_taps(from_hz, to_hz):
+    f = design(from_hz, to_hz, "fast")
+    n_taps = 2 * f.half_width
+    assert f.taps.shape == (f.up, n_taps)
+    out_start, n_out = -1234, 3000
+    start, stop = needed_input(f, out_start, n_out)
+    x = np.random.default_rng(0).standard_normal((1, stop - start)).astype(np.float32)
+    m = np.arange(out_start, out_start + n_out)
+    first = m * f.down // f.up - f.half_width + 1 - start
+    stretches = np.lib.stride_tricks.sliding_window_view(x[0], n_taps)[first]
+    expected = np.einsum("mk,mk->m", stretches.astype(np.float64), f.taps[m * f.down % f.up])
+    np.testing.assert_allclose(_resample(f, x, out_start, n_out, start)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), BAND_RATES)
+def test_cuts_anywhere_change_no_bit(from_hz, to_hz):
+    f = design(from_hz, to_hz, "fast")
+    out_start, n_out = -700, 6000
+    start, stop = needed_input(f, out_start, n_out)
+    x = np.random.default_rng(1).standard_normal((2, stop - start)).astype(np.float32)
+    whole = _resample(f, x, out_start, n_out, start)
+    for size in (1, 7, 16, 145, 1023):
+        pieces: list[np.ndarray] = []
+        for at in range(out_start, out_start + min(n_out, 40 * size), size):
+            n = min(size, out_start + n_out - at)
+            first, last = needed_input(f, at, n)
+            pieces.append(_resample(f, x[:, first - start : last - start], at, n, first))
+        joined = np.concatenate(pieces, axis=1)
+        assert np.array_equal(joined, whole[:, : joined.shape[1]]), f"pieces of {size}"
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), BAND_RATES)
+def test_silence_around_a_sound_may_be_given_or_not(from_hz, to_hz):
+    f = design(from_hz, to_hz, "fast")
+    n_in = 5 * f.half_width
+    x = np.random.default_rng(2).standard_normal((1, n_in)).astype(np.float32)
+    n_around = 2 * f.half_width + 40 * f.down // f.up
+    padded = np.pad(x, ((0, 0), (n_around, n_around)))
+    n_out = (n_in + 2 * f.half_width) * f.up // f.down
+    out_start = -(f.half_width * f.up // f.down)
+    given = _resample(f, padded, out_start, n_out, -n_around)
+    assert np.array_equal(_resample(f, x, out_start, n_out), given)
+
+
+@pytest.mark.parametrize("rates", [(44100, 48000), (48000, 44100), (191999, 192000), (48000, 16000)])
+def test_bands_are_little_larger_than_taps(rates):
+    f = design(*rates, "fast")
+    n_taps = f.cycle_frames * 2 * f.half_width
+    assert f.bands.size < 1.3 * n_taps
+    assert f.bands.nbytes < 120e6
 
 
 def test_input_that_is_not_given_counts_as_silence():
@@ -107,13 +166,16 @@ def test_input_that_is_not_given_counts_as_silence():
     assert np.all(_resample(f, x, -(10**9), 100) == 0)
 
 
-def test_equal_rates_change_no_bit():
+def test_equal_rates_change_no_bit_and_silence_lies_around():
     f = design(44100, 44100)
     x = np.random.default_rng(0).standard_normal((2, 300)).astype(np.float32)
-    assert np.array_equal(_resample(f, x, 0, 300), x)
-    frames = np.zeros((300, 2), np.float32)
-    resample_interleaved(np.ascontiguousarray(x.T), 0, f.taps, f.up, f.down, 0, frames)
-    assert np.array_equal(frames.T, x)
+    x[0, 7] = np.nan
+    assert np.array_equal(_resample(f, x, 0, 300), x, equal_nan=True)
+    around = np.pad(x, ((0, 0), (5, 9)))
+    assert np.array_equal(_resample(f, x, 95, 314, 100), around, equal_nan=True)
+    assert np.array_equal(_resample(f, x, 250, 20, 100), x[:, 150:170])
+    for out_start in (0, 1000):
+        assert np.all(_resample(f, x, out_start, 50, 100) == 0)
 
 
 @settings(deadline=None, max_examples=30)

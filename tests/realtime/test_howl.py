@@ -82,7 +82,7 @@ def recording(name: str, seconds: float) -> np.ndarray:
     x = np.ascontiguousarray(x[: round(seconds * rate_hz), :1].T)
     to = design(rate_hz, RATE_HZ)
     out = np.empty((1, x.shape[1] * RATE_HZ // rate_hz), np.float32)
-    resample_frames(x, 0, to.taps, to.up, to.down, 0, out)
+    resample_frames(x, 0, to, 0, out)
     return out
 
 

@@ -144,7 +144,7 @@ def test_a_resampler_equals_the_kernel_late_by_its_latency(name):
     f = design(
         from_hz, to_hz, "high" if block._filter.half_width == design(from_hz, to_hz).half_width else "fast"
     )
-    resample_frames(x, 0, f.taps, f.up, f.down, -block.latency_frames, expected)
+    resample_frames(x, 0, f, -block.latency_frames, expected)
     np.testing.assert_allclose(y, expected, atol=5e-6)
 
 
