@@ -23,6 +23,7 @@ from engine.errors import ParameterError
 from engine.kernels.jit import kernel
 from engine.kernels.lanes import (
     even8,
+    fetch,
     load8,
     odd8,
     reverse8,
@@ -329,8 +330,12 @@ def _split(zr: F32, zi: F32, n: int, split: F32, out: F32) -> None:
 def _merge(x: F32, n: int, split: F32, zr: F32, zi: F32) -> None:
     """The reverse of `_split`, without its factor 1/2: Z[k] = E + i O, Z[N-k] = conj(E) + i conj(O)."""
     imaginary = n + PAD
+    following = 2 * n + 2
     for k in range(1, n // 2 + 1, 8):
         mirror = n - k - 7
+        # Spectra mostly lie one after the other, but nothing foresees this walk from both ends.
+        fetch(x, following + 2 * k)
+        fetch(x, following + 2 * mirror)
         low = load8(x, 2 * k)
         high = load8(x, 2 * k + 8)
         pr = even8(low, high)

@@ -104,6 +104,25 @@ def _store8(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def _fetch(_typing: Any, array: Any, index: Any) -> Any:
+    if not _is_floats(array) or not isinstance(index, types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.bitcast(
+            _vector_pointer(context, builder, signature, args), ir.IntType(8).as_pointer()
+        )
+        kind = ir.FunctionType(ir.VoidType(), [place.type, _INDEX, _INDEX, _INDEX])
+        name = "llvm.prefetch.p0i8"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        read, keep, data = (ir.Constant(_INDEX, i) for i in (0, 3, 1))
+        builder.call(function, [place, read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, index), codegen
+
+
+@intrinsic
 def _splat8(_typing: Any, value: Any) -> Any:
     if not isinstance(value, types.Float):
         return None
@@ -237,6 +256,12 @@ load8: Any = _load8
 
 store8: Any = _store8
 """`store8(array, i, vector)`: write elements i..i+7."""
+
+fetch: Any = _fetch
+"""`fetch(array, i)`: bring the line of memory that element i lies on nearer; it never waits, any i is safe.
+
+For what is read next in an order that the processor does not foresee.
+"""
 
 splat8: Any = _splat8
 """`splat8(x)`: eight times the float x."""

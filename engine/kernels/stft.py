@@ -73,23 +73,36 @@ def _inverse_rows(
         start = block * hop_frames
         stop = min(stop_block * hop_frames, length)
         row = out[c]
-        row[start:stop] = 0.0
-        for t in range(max(0, block - reach + 1), min(n, stop_block)):
-            irfft_frame(spec[c, t], scaled_window, passes, join, split, work, frame)
+        written = start
+        for t in range(max(0, block - reach + 1), stop_block):
             at = t * hop_frames
-            lo = max(at, start)
-            hi = min(at + n_fft, stop)
-            target = row[lo:hi]
-            part = frame[lo - at : hi - at]
-            for i in range(target.shape[0]):
-                target[i] += part[i]
-        for b in range(block, stop_block):
-            lo = b * hop_frames
-            target = row[lo : min(lo + hop_frames, length)]
-            norm = inverse_norm[_norm_block(b, n_blocks, inverse_norm.shape[0])]
-            for i in range(target.shape[0]):
-                target[i] *= norm[i]
+            if t < n:
+                lo = max(at, start)
+                hi = min(at + n_fft, stop)
+                if written <= at and at + n_fft <= stop:
+                    irfft_frame(spec[c, t], scaled_window, passes, join, split, work, row[at:hi])
+                else:
+                    irfft_frame(spec[c, t], scaled_window, passes, join, split, work, frame)
+                    _add_over(frame[lo - at : hi - at], written - lo, row[lo:hi])
+                written = hi
+            if t >= block:  # no later frame reaches into it, and it is still in the cache
+                norm = inverse_norm[_norm_block(t, n_blocks, inverse_norm.shape[0])]
+                target = row[at : min(at + hop_frames, length)]
+                for i in range(target.shape[0]):
+                    target[i] *= norm[i]
         first += stop_block - block
+
+
+@kernel
+def _add_over(part: F32, n_written: int, target: F32) -> None:
+    """Add `part` to the first `n_written` of `target`, which hold something, and write it to the others."""
+    held = target[:n_written]
+    for i in range(held.shape[0]):
+        held[i] += part[i]
+    empty = target[n_written:]
+    rest = part[n_written:]
+    for i in range(empty.shape[0]):
+        empty[i] = rest[i]
 
 
 @kernel
