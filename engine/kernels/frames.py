@@ -27,10 +27,13 @@ def cut_frame(x: F32, start: int, n: int, out: F32) -> None:
     out : float32 array, shape (>= n,)
         Silence behind the n frames, and nothing beyond +-LOUDEST.
     """
-    out[:] = 0.0
     low = max(start, 0)
     high = min(start + n, x.shape[0])
-    if high > low:
+    if high <= low:
+        out[:] = 0.0
+    else:
+        out[: low - start] = 0.0
+        out[high - start :] = 0.0
         source = x[low:high]
         target = out[low - start : high - start]
         for i in range(source.shape[0]):

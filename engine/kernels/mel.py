@@ -31,6 +31,11 @@ LEAST_POWER = 1e-10
 RANGE_DB = 80.0
 """What lies further below a song's loudest band raises no onset."""
 
+_LEAST_BITS = int(np.float32(LEAST_POWER).view(np.int32))
+_ROOT_HALF_BITS = int(np.float32(math.sqrt(0.5)).view(np.int32))
+_DB_PER_OCTAVE = 10.0 * math.log10(2.0)
+_DB_PER_NEPER = 20.0 / math.log(10.0)
+_LARGEST = float(np.finfo(np.float32).max)
 _BREAK_HZ = 1000.0
 _HZ_A_MEL = 200.0 / 3.0
 _LOG_STEP = math.log(6.4) / 27.0
@@ -92,13 +97,17 @@ def mel_bands(rate_hz: int, n_fft: int, n_bands: int = 128) -> MelBands:
     place = 0
     for band in range(n_bands):
         low_hz, centre_hz, high_hz = corners_hz[band : band + 3]
-        rise = (bins_hz - low_hz) / (centre_hz - low_hz)
-        fall = (high_hz - bins_hz) / (high_hz - centre_hz)
+        first, stop = np.searchsorted(bins_hz, [low_hz, high_hz])
+        inside_hz = bins_hz[first:stop]
+        rise = (inside_hz - low_hz) / (centre_hz - low_hz)
+        fall = (high_hz - inside_hz) / (high_hz - centre_hz)
         triangle = np.maximum(0.0, np.minimum(rise, fall)) * (2.0 / (high_hz - low_hz))
         used = np.flatnonzero(triangle)
-        first = int(used[0]) if used.size else 0
-        edges[band] = first, used.size, place
-        weights.append(triangle[first : first + used.size])
+        if used.size:
+            edges[band] = first + used[0], used.size, place
+            weights.append(triangle[used[0] : used[0] + used.size])
+        else:
+            edges[band, 2] = place
         place += used.size
     return MelBands(edges, np.concatenate(weights).astype(np.float32))
 
@@ -124,19 +133,36 @@ def mel_row(power: F32, edges: I64, weights: F32, out: F32) -> None:
     out : float32 array, shape (n_bands,)
     """
     for band in range(out.shape[0]):
-        source = power[edges[band, 0] : edges[band, 0] + edges[band, 1]]
-        weight = weights[edges[band, 2] : edges[band, 2] + edges[band, 1]]
+        # Indices and not views: bands are narrow, and a view costs as much as ten products.
+        bin_ = np.uint64(edges[band, 0])
+        place = np.uint64(edges[band, 2])
         total = np.float32(0.0)
-        for k in range(source.shape[0]):
-            total += source[k] * weight[k]
+        for k in range(np.uint64(edges[band, 1])):
+            total += power[bin_ + k] * weights[place + k]
         out[band] = total
 
 
-@kernel
-def level_row(power: F32, out: F32) -> None:
-    """Levels in dB of powers, both of shape (n,), none below LEAST_POWER's; `out` may be `power`."""
-    for k in range(out.shape[0]):
-        out[k] = 10.0 * math.log10(max(np.float64(power[k]), LEAST_POWER))
+@fast_kernel
+def level_row(row: F32) -> None:
+    """Turn powers, shape (n,), into their levels in dB, none below LEAST_POWER's.
+
+    Within a rounding of float32, NaN and infinity as they come. The logarithm is written out so that it
+    works on vectors: a mantissa m of 0.7..1.4 has log m = 2 artanh s with s = (m - 1) / (m + 1), whose
+    series is short; what follows its last term is below 1e-11.
+    """
+    bits = row.view(np.int32)
+    for k in range(row.shape[0]):
+        value = row[k]
+        # Positive floats are in the order of their bits, and so every negative number is below the least.
+        raised = max(bits[k], np.int32(_LEAST_BITS))
+        exponent = (raised - np.int32(_ROOT_HALF_BITS)) >> 23
+        bits[k] = raised - (exponent << 23)
+        m = np.float64(row[k])
+        s = (m - 1.0) / (m + 1.0)
+        q = s * s
+        series = 1.0 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
+        level = np.float32(_DB_PER_OCTAVE * exponent + _DB_PER_NEPER * s * series)
+        row[k] = level if value <= _LARGEST else value
 
 
 @kernel
@@ -186,7 +212,7 @@ def mel_rows(
         target = out[channel, t]
         mel_row(power, edges, weights, target)
         if in_db:
-            level_row(target, target)
+            level_row(target)
 
 
 @fast_kernel

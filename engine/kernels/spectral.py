@@ -38,6 +38,7 @@ SHARE_FROM = 1 << 17
 """Numbers from which on a second thread is worth its start: some 200 us of work."""
 
 _CHUNK = 64
+_WIDE = 2.0**896  # a product of 64 mantissas and the rest's still fit above it, below 2^1024
 _LEAST_MAGNITUDE_BITS = int(np.sqrt(np.float32(LEAST_POWER)).view(np.int32))
 _ONE_BITS = 0x3F800000
 _MANTISSA_BITS = 0x007FFFFF
@@ -123,7 +124,8 @@ def _flatness(row: F32, work: F32) -> float:
     """Geometric over arithmetic mean of the powers, `work` an array of at least as many numbers.
 
     The logarithm of a product is cheaper than a sum of logarithms: exponents add up as integers, and
-    64 mantissas of 1..2 multiply to less than 2^64, so that a chunk takes one logarithm.
+    64 mantissas of 1..2 multiply to less than 2^64, and a double takes products of some 15 such products:
+    so about two thousand bins take one logarithm.
     """
     n = row.shape[0]
     bits = row.view(np.int32)
@@ -139,15 +141,19 @@ def _flatness(row: F32, work: F32) -> float:
     for k in range(n):
         power += max(row[k] * row[k], least)
     log_sum = 0.0
+    wide = 1.0
     for start in range(0, n - _CHUNK + 1, _CHUNK):
         product = np.float32(1.0)
         for k in range(_CHUNK):
             product *= work[start + k]
-        log_sum += math.log(product)
+        wide *= product
+        if wide >= _WIDE:
+            log_sum += math.log(wide)
+            wide = 1.0
     product = np.float32(1.0)
     for k in range(n // _CHUNK * _CHUNK, n):
         product *= work[k]
-    log_sum += math.log(product)
+    log_sum += math.log(wide * product)
     log_mean = 2.0 * (log_sum + _LN_2 * (exponents - _EXPONENT_BIAS * n)) / n
     return min(1.0, math.exp(log_mean) * n / power)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import ParameterError
 from engine.kernels.delta import MAX_WIDTH, delta
 from engine.kernels.jit import RowPool
-from engine.kernels.mel import LEAST_POWER, MelSpectrum, hz_to_mel, mel_bands, mel_to_hz
+from engine.kernels.mel import LEAST_POWER, MelSpectrum, hz_to_mel, level_row, mel_bands, mel_to_hz
 from engine.units import energy_ratio_db
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -69,6 +69,21 @@ def test_onset_strength_of_music_is_librosas(name):
     expected = librosa.onset.onset_strength(y=x[0], sr=rate_hz)
     assert energy_ratio_db(expected, found - expected) > 80
     np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_levels_are_logarithms_to_the_last_bits():
+    rng = np.random.default_rng(0)
+    power = (10.0 ** rng.uniform(-9.9, 38.0, 100_000)).astype(np.float32)
+    power[:3] = 1.0, 0.5, np.finfo(np.float32).max
+    levels = power.copy()
+    level_row(levels)
+    expected = 10.0 * np.log10(power.astype(np.float64))
+    # One rounding of a float32, and near 0 dB what double precision leaves of the series.
+    assert np.all(np.abs(levels - expected) <= np.spacing(np.abs(expected).astype(np.float32)) + 1e-9)
+    least = 10.0 * np.log10(LEAST_POWER)
+    odd = np.array([0.0, -0.0, -1.0, -np.inf, 1e-42, 1e-10, np.nan, np.inf], np.float32)
+    level_row(odd)
+    np.testing.assert_allclose(odd, [least] * 6 + [np.nan, np.inf], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(1024, 256), (2048, 700), (512, 512)])

@@ -213,6 +213,7 @@ def test_silence_direct_current_and_clicks_stay_finite(name, level):
         (lambda: Framer(0, 4, 1, print), "0 channels"),
         (lambda: Framer(1, 4, 5, print), "hop of 5"),
         (lambda: FeatureStream(RATE_HZ).push(_noise(5, 2)), r"\(2, 5\)"),
+        (lambda: FeatureStream(RATE_HZ, 512, 513), "hop of 513"),
         (lambda: FeatureStream(RATE_HZ).push(np.zeros((1, 5))), "float64"),
         (lambda: DeltaStream(0), "0 tracks"),
         (lambda: DeltaStream(2).push(_noise(5, 3)), "2 float32 tracks"),
