@@ -186,7 +186,7 @@ class Learner:
         Returns
         -------
         dict of float
-            As `learn`, and "drawn_correlation": mean of Spearman's correlations of PAIRS, on real pictures.
+            As `learn`, and "drawn_correlation": as "correlation" counts, by Spearman on real pictures.
         """
         with torch.no_grad():
             parts, total, c = self._losses(self._judge)
@@ -201,14 +201,15 @@ class Learner:
 
     def _drawn(self, c: Tensor, threads: RowPool | None) -> float:
         heard = self._judge.heard.cpu().numpy()
-        values = []
+        values = np.empty((_N_DRAWN, len(PAIRS)))
         for i, points in enumerate(torch.view_as_complex(c[:_N_DRAWN].cpu()).numpy()):
             seen = measure_walk(points, threads)[SETTLING_ROWS:]
-            values += [
+            values[i] = [
                 spearman(heard[i, SETTLING_ROWS:, FEATURES.index(feature)], seen[:, METRICS.index(metric)])
                 for feature, metric in PAIRS
             ]
-        return float(np.mean(values))
+        # Either way, but the same way in all of them: as `losses` counts it.
+        return float(np.abs(values.mean(axis=0)).mean())
 
     @property
     def learning_rate(self) -> float:

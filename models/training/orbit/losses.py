@@ -121,7 +121,8 @@ def losses(
     Returns
     -------
     dict of scalars
-        "correlation": 1 less the mean correlation of PAIRS. "range_use": controls that leave their range
+        "correlation": 1 less the mean over PAIRS of the absolute value of a pair's correlation, which is
+        taken over all stretches first: brighter sound may turn the hue either way, but always the same way. "range_use": controls that leave their range
         unused. "smoothness": mean squared step of the controls. "jerk": excess
         over the bound, as a ratio. "collapse": controls that hardly move within a stretch.
     """
@@ -137,7 +138,7 @@ def losses(
     within = shares.std(dim=1)
     worst = (jerk(c[:, SETTLING_ROWS:]) ** 4).mean() ** 0.25
     return {
-        "correlation": 1.0 - torch.stack(found).mean(),
+        "correlation": 1.0 - torch.stack(found).abs().mean(),
         "range_use": (torch.relu(_SPREAD - flat.std(dim=0)) / _SPREAD).mean(),
         "smoothness": (torch.diff(shares, dim=1) ** 2).mean(),
         "jerk": torch.relu(torch.log(worst / jerk_bound)).float(),

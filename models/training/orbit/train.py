@@ -48,7 +48,7 @@ from models.training.orbit.surrogate import Surrogate, SurrogateCheck, fit_surro
 from models.training.process import Stopped
 
 VALIDATION_SHARE = 0.15
-CALMER = 0.85
+CALMER = 0.72
 """Part of the rules' jerk that the network may have."""
 IMITATION_SHARE = 0.2
 """Steps of imitating the rules, for one of the surrogate: both come before what is learnt by pictures."""
