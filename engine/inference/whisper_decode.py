@@ -6,7 +6,7 @@ a window of which the end was left out is taken up where the words stop.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,61 +57,99 @@ class _Line:
     tokens: list[int]
 
 
+class _Side:
+    """A window as one source has it, and how far it is heard."""
+
+    def __init__(self, source: SegmentSource, sound: F32) -> None:
+        self.source: SegmentSource = source
+        self.sound = sound
+        self.at_frame = 0
+        self.found: list[HeardSegment] = []
+        self.is_over = False
+
+
 def hear(
-    model: Whisper, sound: F32, start_s: float, language: str, source: SegmentSource
-) -> list[HeardSegment]:
-    """All lines of a window.
+    model: Whisper,
+    sounds: Mapping[SegmentSource, F32],
+    start_s: float,
+    language: str,
+    known: Mapping[SegmentSource, Encoded] | None = None,
+) -> dict[SegmentSource, list[HeardSegment]]:
+    """All lines of a window, as each source has it.
 
     Parameters
     ----------
     model : Whisper
-    sound : float32 array, shape (n,), 16 kHz mono
-        At most 30 s.
+    sounds : mapping of SegmentSource to float32 array, shape (n,), 16 kHz mono
+        The same window of each source, at most 30 s.
     start_s : float
         Where in the song it begins.
     language : str
-    source : SegmentSource
-        What it is, for the lines.
+    known : mapping of SegmentSource to Encoded, or None
+        Sources of which the window has been through the first half of the network already.
 
     Returns
     -------
-    list of HeardSegment
+    dict of SegmentSource to list of HeardSegment
         In time order.
     """
-    found: list[HeardSegment] = []
-    at_frame = 0
+    sides = [_Side(source, sound) for source, sound in sounds.items()]
+    known = known or {}
     for _ in range(MAX_RUNS):
-        rest = sound[at_frame:]
-        encoded = model.encode(rest)
-        decoded = decode_best(model, encoded, language)
-        offset_s = start_s + at_frame / RATE_HZ
-        lines, end_s = _split(model.tokenizer(language), decoded.tokens, len(rest) / RATE_HZ)
-        found += _timed(model, encoded, language, lines, decoded, offset_s, source)
-        at_frame += max(RATE_HZ, round(end_s * RATE_HZ))
-        # Most often an instrumental end; a run costs as much as a whole window, so not for a moment.
-        if not lines or len(sound) - at_frame < REST_S * RATE_HZ:
+        left = [side for side in sides if not side.is_over]
+        if not left:
             break
-    return found
+        encoded = [
+            known[side.source]
+            if side.at_frame == 0 and side.source in known
+            else model.encode(side.sound[side.at_frame :])
+            for side in left
+        ]
+        decoded = decode_best(model, encoded, language)
+        for side, seen, text in zip(left, encoded, decoded, strict=True):
+            _note_run(model, side, seen, text, start_s, language)
+    return {side.source: side.found for side in sides}
 
 
-def decode_best(model: Whisper, encoded: Encoded, language: str) -> Decoded:
-    """Decode, and once more in another way when the text repeats itself or is hardly believed.
+def _note_run(
+    model: Whisper, side: _Side, encoded: Encoded, decoded: Decoded, start_s: float, language: str
+) -> None:
+    """Take over what one run wrote, and see whether the window goes on behind it."""
+    offset_s = start_s + side.at_frame / RATE_HZ
+    rest_s = (len(side.sound) - side.at_frame) / RATE_HZ
+    lines, end_s = _split(model.tokenizer(language), decoded.tokens, rest_s)
+    side.found += _timed(model, encoded, language, lines, decoded, offset_s, side.source)
+    side.at_frame += max(RATE_HZ, round(end_s * RATE_HZ))
+    # Most often an instrumental end; a run costs as much as a whole window, so not for a moment.
+    side.is_over = not lines or len(side.sound) - side.at_frame < REST_S * RATE_HZ
+
+
+def decode_best(model: Whisper, encoded: Sequence[Encoded], language: str) -> list[Decoded]:
+    """Decode windows, and once more in another way where the text repeats itself or is hardly believed.
 
     Parameters
     ----------
     model : Whisper
-    encoded : Encoded
+    encoded : sequence of Encoded
     language : str
     """
-    first = model.decode(encoded, language)
-    if first.compression_ratio <= MAX_COMPRESSION and (
-        first.average_log_probability >= MIN_LOG_PROBABILITY or first.no_speech_probability > 0.6
-    ):
-        return first
-    second = model.decode(encoded, language, no_repeats=True)
-    if first.compression_ratio > MAX_COMPRESSION >= second.compression_ratio:
-        return second
-    return max(first, second, key=lambda decoded: decoded.average_log_probability)
+    best = model.decode(encoded, language)
+    doubted = [i for i, decoded in enumerate(best) if _is_doubted(decoded)]
+    if doubted:
+        again = model.decode([encoded[i] for i in doubted], language, no_repeats=True)
+        for i, second in zip(doubted, again, strict=True):
+            first = best[i]
+            if first.compression_ratio > MAX_COMPRESSION >= second.compression_ratio:
+                best[i] = second
+            else:
+                best[i] = max(first, second, key=lambda decoded: decoded.average_log_probability)
+    return best
+
+
+def _is_doubted(decoded: Decoded) -> bool:
+    return decoded.compression_ratio > MAX_COMPRESSION or (
+        decoded.average_log_probability < MIN_LOG_PROBABILITY and decoded.no_speech_probability <= 0.6
+    )
 
 
 def _split(tokenizer: Any, tokens: Sequence[int], sound_s: float) -> tuple[list[_Line], float]:

@@ -26,9 +26,9 @@ import numpy as np
 from engine.errors import CharonWarning, ModelMissing
 from engine.inference.model_store import ModelStore
 from engine.inference.sessions import Profile
-from engine.inference.whisper import Whisper, check_language, choose_plan
+from engine.inference.whisper import Encoded, Whisper, check_language, choose_plan
 from engine.inference.whisper_cache import WhisperCache
-from engine.inference.whisper_decode import HeardSegment, hear
+from engine.inference.whisper_decode import hear
 from engine.io.decode import SongInfo, content_hash, decode_blocks, probe
 from engine.io.home import Home, default_home
 from engine.io.song_store import ORIGINAL, SongStore
@@ -159,6 +159,7 @@ class SongTranscription:
         self.resumed_windows = len(self.transcript.record.heard)
         self.inference_s = 0.0
         self._tracks: dict[SegmentSource, VoiceTrack] = {}
+        self._encoded: dict[Window, Encoded] = {}  # windows of the voice whose language was asked for
 
     @property
     def lyrics(self) -> Lyrics:
@@ -326,7 +327,8 @@ class SongTranscription:
         votes: dict[str, float] = {}
         for window in best[:LANGUAGE_WINDOWS]:
             sound = voice.read(window.start_s, window.stop_s)
-            language, probability = model.detect_language(model.encode(sound))
+            encoded = self._encoded[window] = model.encode(sound)
+            language, probability = model.detect_language(encoded)
             votes[language] = votes.get(language, 0.0) + probability
             if probability > 0.9:
                 break
@@ -352,16 +354,20 @@ class SongTranscription:
 
     def _hear(self, model: Whisper, window: Window) -> list[Segment]:
         """The lines of one window."""
-        sides: dict[SegmentSource, list[HeardSegment]] = {"mix": [], "vocals": []}
-        for source, track in self._tracks.items():
-            sound = track.read(window.start_s, window.stop_s)
-            sides[source] = hear(model, sound, window.start_s, self.language, source)
         voice = self.voice()
+        sounds: dict[SegmentSource, F32] = {}
+        known: dict[SegmentSource, Encoded] = {}
+        of_voice = self._encoded.pop(window, None)
+        for source, track in self._tracks.items():
+            sounds[source] = track.read(window.start_s, window.stop_s)
+            if of_voice is not None and track is voice:
+                known[source] = of_voice
+        sides = hear(model, sounds, window.start_s, self.language, known)
 
         def share(start_s: float, stop_s: float) -> float:
             return voiced_share(voice, start_s, stop_s)
 
-        lines = believed(choose_lines(sides["mix"], sides["vocals"]), share)
+        lines = believed(choose_lines(sides.get("mix", []), sides.get("vocals", [])), share)
         return timed_lines([line.segment for line in lines], voice, window)
 
     def _note(self, texts: list[str]) -> None:

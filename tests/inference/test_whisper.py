@@ -55,7 +55,7 @@ def tiny(store: ModelStore, whisper_tiny: ModelCard):
 
 
 def test_speech_is_written_down_with_its_times(tiny: Whisper, speech: F32):
-    heard = hear(tiny, speech, 100.0, "en", "mix")
+    heard = hear(tiny, {"mix": speech}, 100.0, "en")["mix"]
     words = [word for line in heard for word in line.segment.words]
     assert jiwer.wer(plain(SAID), plain(" ".join(word.text for word in words))) <= 0.1
     starts_s = [word.start_s for word in words]
@@ -72,13 +72,29 @@ def test_speech_is_written_down_with_its_times(tiny: Whisper, speech: F32):
 
 
 def test_the_same_sound_gives_the_same_words(tiny: Whisper, speech: F32):
-    first, second = (hear(tiny, speech[: 5 * RATE_HZ], 0.0, "en", "mix") for _ in range(2))
+    first, second = (hear(tiny, {"mix": speech[: 5 * RATE_HZ]}, 0.0, "en") for _ in range(2))
     assert first == second
+
+
+def test_sources_that_are_heard_together_are_heard_as_each_by_itself(tiny: Whisper, speech: F32):
+    vocals = np.roll(0.5 * speech, 3 * RATE_HZ)
+    both = hear(tiny, {"mix": speech, "vocals": vocals}, 7.0, "en")
+    alone = {"mix": speech, "vocals": vocals}
+    known = {"vocals": tiny.encode(vocals)}
+    again = hear(tiny, {"mix": speech, "vocals": vocals}, 7.0, "en", known)
+    for source, sound in alone.items():
+        expected = hear(tiny, {source: sound}, 7.0, "en")[source]
+        assert len(expected) > 0
+        for found in (both[source], again[source]):
+            assert [line.segment.text for line in found] == [line.segment.text for line in expected]
+            assert [line.segment.source for line in found] == [source] * len(found)
+            starts_s = [[line.segment.start_s for line in lines] for lines in (found, expected)]
+            np.testing.assert_allclose(*starts_s, atol=0.05)
 
 
 @pytest.mark.parametrize("n_frames", [0, 1, 1600, RATE_HZ])
 def test_silence_of_any_length_is_no_accident(tiny: Whisper, n_frames: int):
-    for line in hear(tiny, np.zeros(n_frames, np.float32), 0.0, "en", "mix"):
+    for line in hear(tiny, {"mix": np.zeros(n_frames, np.float32)}, 0.0, "en")["mix"]:
         assert line.segment.end_s <= n_frames / RATE_HZ + 0.02
 
 
