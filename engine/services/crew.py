@@ -6,7 +6,6 @@ process has its next item in its pipe already, so that it never waits for what i
 """
 
 import importlib
-import logging
 import multiprocessing
 import os
 import signal
@@ -21,6 +20,7 @@ from types import FrameType
 from typing import Any, Generic, Self, TypeVar
 
 from engine.errors import BatchError, CharonError, ParameterError
+from engine.services.priority import give_way
 from engine.services.spawned import end_with_parent
 
 Item = TypeVar("Item")
@@ -42,13 +42,6 @@ how far an item is."""
 MAX_TRIES = 2
 MAX_DEATHS_IN_A_ROW = 6
 """Processes that die without anything getting done between are not the items' fault."""
-
-LOW_PRIORITY_NICE = 10
-"""A tenth of a core beside a program that wants all of it; an audio thread is hardly ever kept waiting."""
-
-_BELOW_NORMAL_PRIORITY_CLASS = 0x4000
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,20 +272,6 @@ class _Reporter:
         if now_s - self._told_s >= TICK_S:
             self._told_s = now_s
             self._connection.send(("part", part))
-
-
-def give_way() -> None:
-    """Lower the priority of this process, so that music beside it goes on; never raised again."""
-    if sys.platform == "win32":
-        import ctypes
-
-        windows = ctypes.windll.kernel32
-        windows.SetPriorityClass(windows.GetCurrentProcess(), _BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        try:
-            os.nice(LOW_PRIORITY_NICE)
-        except OSError as err:  # some sandboxes forbid it
-            _log.info("the priority stays as it is: %s", err)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from engine.errors import CharonError
 from engine.inference.denoise import Denoiser, load_denoiser
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
+from engine.services.priority import go_first
 from engine.services.spawned import end_with_parent
 from engine.stream.insert import Insert
 from engine.stream.message_ring import MessageRing
@@ -164,6 +165,7 @@ def denoise_main(request: DenoiseRequest) -> None:
     request : DenoiseRequest
     """
     end_with_parent()
+    go_first()
     block = shared_memory.SharedMemory(request.block_name)
     memory = block.buf
     assert memory is not None  # noqa: S101  it is open

@@ -23,6 +23,7 @@ from engine.inference.live_splitter import EXTRA_FRAMES, LiveSplitter
 from engine.inference.model_store import ModelStore
 from engine.io.home import Home
 from engine.realtime.source import SOURCE_FRAMES
+from engine.services.priority import go_first
 from engine.services.spawned import end_with_parent
 from engine.stream.atomics import load_acquire, store_release
 from engine.stream.message_ring import MessageRing
@@ -299,6 +300,7 @@ def live_separation_main(request: LiveRequest) -> None:
     request : LiveRequest
     """
     end_with_parent()
+    go_first()
     memory = shared_memory.SharedMemory(request.block_name)
     block = LiveBlock(memory, request.n_stems, fresh=False)
     home = Home(Path(request.home_root))

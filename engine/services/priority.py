@@ -1,0 +1,48 @@
+"""Which process the system serves first: those that sound waits for, and those that wait for sound.
+
+Called by a process about itself, before it starts threads, which inherit it. Where the system does not let a
+user raise a priority (most Linux systems outside the group of audio users) it stays, and the log says so.
+"""
+
+import logging
+import os
+import sys
+
+LOW_NICE = 10
+"""A tenth of a core beside a program that wants all of it; an audio thread is hardly ever kept waiting."""
+HIGH_NICE = -11
+"""Twelve times the share of a program that computes beside it: a song that is being separated, for one."""
+
+_HIGH_CLASS = 0x0080
+_BELOW_NORMAL_CLASS = 0x4000
+_log = logging.getLogger(__name__)
+
+
+def give_way() -> None:
+    """Lower the priority of this process, so that music beside it goes on; never raised again."""
+    if sys.platform == "win32":
+        _set_class(_BELOW_NORMAL_CLASS)
+        return
+    try:
+        os.nice(LOW_NICE)
+    except OSError as err:  # some sandboxes forbid it
+        _log.info("the priority stays as it is: %s", err)
+
+
+def go_first() -> None:
+    """Raise the priority of this process: what it computes is heard within milliseconds, or missing."""
+    if sys.platform == "win32":
+        _set_class(_HIGH_CLASS)
+        return
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, HIGH_NICE)
+    except OSError as err:
+        _log.info("the priority stays as it is: %s", err)
+
+
+def _set_class(priority: int) -> None:
+    if sys.platform == "win32":
+        import ctypes
+
+        windows = ctypes.windll.kernel32
+        windows.SetPriorityClass(windows.GetCurrentProcess(), priority)
