@@ -122,9 +122,9 @@ def losses(
     -------
     dict of scalars
         "correlation": 1 less the mean over PAIRS of the absolute value of a pair's correlation, which is
-        taken over all stretches first: brighter sound may turn the hue either way, but always the same way. "range_use": controls that leave their range
-        unused. "smoothness": mean squared step of the controls. "jerk": excess
-        over the bound, as a ratio. "collapse": controls that hardly move within a stretch.
+        taken over all stretches first: brighter sound may turn the hue either way, but always the same way.
+        "range_use": controls that leave their range unused. "smoothness": mean squared step of the controls.
+        "jerk": excess over the bound, as a ratio. "collapse": controls that hardly move within a stretch.
     """
     tracks = picture_tracks(c, surrogate)
     found = [
