@@ -1,11 +1,13 @@
 """How evenly pictures come, and whether the sound suffers, on a JACK server of its own.
 
     python -m tests.benchmarks.picture_pace [--seconds 30] [--size 640x360] [--period 128] [--song FILE]
+        [--priority]
 
 First a long song plays and separates while the thread of the pictures draws for a dock of that size; then a
 short one that is separated plays without pictures, for comparison. Prints one JSON object: pictures a second,
 percentiles of the time between two of them, where the budget stood, and the dropouts of both halves. The
-model is the default one, from `CHARON_HOME` or the user's cache.
+model is the default one, from `CHARON_HOME` or the user's cache. With --priority the server runs in
+real-time mode, as on a musician's machine.
 """
 
 import argparse
@@ -85,10 +87,15 @@ def _named(counts: np.ndarray) -> dict[str, int]:
     return dict(zip(("xruns", "starved_frames", "tap_lost_frames"), counts.tolist(), strict=True))
 
 
-def run(seconds: float, size: tuple[int, int], period_frames: int, source: Path | None) -> dict[str, Any]:
+def run(
+    seconds: float, size: tuple[int, int], period_frames: int, source: Path | None, has_priority: bool
+) -> dict[str, Any]:
     """Both halves, on one server."""
     models = default_home().models
-    with tempfile.TemporaryDirectory() as folder, jack_server(f"pace-{os.getpid()}", RATE_HZ, period_frames):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        jack_server(f"pace-{os.getpid()}", RATE_HZ, period_frames, has_priority),
+    ):
         home = Home(Path(folder))
         home.models.parent.mkdir(parents=True, exist_ok=True)
         home.models.symlink_to(models)
@@ -126,6 +133,7 @@ def run(seconds: float, size: tuple[int, int], period_frames: int, source: Path 
                 "renderer": kinds[-1],
                 "size": size,
                 "period_frames": period_frames,
+                "has_priority": has_priority,
                 "seconds": seconds,
                 **pictures,
                 "with_pictures_and_separation": _named(loaded),
@@ -143,9 +151,15 @@ def main() -> None:
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--period", type=int, default=128)
     parser.add_argument("--song", type=Path)
+    parser.add_argument("--priority", action="store_true")
     arguments = parser.parse_args()
     width, height = (int(side) for side in arguments.size.split("x"))
-    print(json.dumps(run(arguments.seconds, (width, height), arguments.period, arguments.song), indent=2))
+    print(
+        json.dumps(
+            run(arguments.seconds, (width, height), arguments.period, arguments.song, arguments.priority),
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":
