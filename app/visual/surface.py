@@ -3,9 +3,8 @@
 GUI thread. Traps that shaped it (Qt 6.11): the framebuffer is the widget's own and may change at every
 paint, so it is asked for in `paintGL`; where contexts are not shared (app/desktop.py has them shared) moving
 the widget to another window ends its context and calls `initializeGL` once more, so everything is released
-when the context says that it ends; sizes
-are those of the screen's pixels; OpenGL functions are looked up through Qt, because a context that Qt
-made through EGL is invisible to GLX.
+when the context says that it ends; sizes are those of the screen's pixels; OpenGL functions are looked up
+through Qt, because a context that Qt made through EGL is invisible to GLX.
 """
 
 import time

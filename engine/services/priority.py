@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 
+import psutil
+
 LOW_NICE = 10
 """A tenth of a core beside a program that wants all of it; an audio thread is hardly ever kept waiting."""
 HIGH_NICE = -11
@@ -15,15 +17,13 @@ HIGH_NICE = -11
 REAL_TIME_PRIORITY = 1
 """The lowest there is: below every audio server and every audio thread."""
 
-_HIGH_CLASS = 0x0080
-_BELOW_NORMAL_CLASS = 0x4000
 _log = logging.getLogger(__name__)
 
 
 def give_way() -> None:
     """Lower the priority of this process, so that music beside it goes on; never raised again."""
     if sys.platform == "win32":
-        _set_class(_BELOW_NORMAL_CLASS)
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         return
     try:
         os.nice(LOW_NICE)
@@ -38,7 +38,7 @@ def go_first() -> None:
     for; where they may not, it takes a larger share. What calls this must sleep when it has nothing to do.
     """
     if sys.platform == "win32":
-        _set_class(_HIGH_CLASS)
+        psutil.Process().nice(psutil.HIGH_PRIORITY_CLASS)
         return
     try:
         # On one core, a machine that is a little too slow would answer to nobody.
@@ -51,11 +51,3 @@ def go_first() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, HIGH_NICE)
     except OSError as err:
         _log.info("the priority stays as it is: %s", err)
-
-
-def _set_class(priority: int) -> None:
-    if sys.platform == "win32":
-        import ctypes
-
-        windows = ctypes.windll.kernel32
-        windows.SetPriorityClass(windows.GetCurrentProcess(), priority)
