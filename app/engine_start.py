@@ -115,7 +115,7 @@ class EngineStart(QObject):
         audio : AudioSettings
             The device that is wanted.
         model : str
-            The model that separates.
+            The model that separates; empty is `ModelStore.default`.
         """
         if self._thread is not None and self._thread.is_alive():
             return
@@ -161,11 +161,11 @@ class EngineStart(QObject):
             opener = open_nothing
             no_sound = _tr("No sound device: connect one, Charon takes it as soon as it is there")
         try:
-            playback = Playback(opener, self._home, model=model, on_notice=self._on_notice)
+            playback = Playback(opener, self._home, model=model or None, on_notice=self._on_notice)
         except DeviceError as err:
             # It is there and refuses (busy, another rate): everything but sound still works.
             no_sound = _tr("Sound device refused: {}").format(err)
-            playback = Playback(open_nothing, self._home, model=model, on_notice=self._on_notice)
+            playback = Playback(open_nothing, self._home, model=model or None, on_notice=self._on_notice)
         return Started(playback, output, no_sound, note, self._titles())
 
     def _titles(self) -> dict[str, str]:
@@ -174,7 +174,7 @@ class EngineStart(QObject):
 
         home = self._home or default_home()
         cards = ModelStore(home.models, home.cards).cards
-        return {name: card.title.partition(":")[0] for name, card in cards.items()}
+        return {n: card.title.partition(":")[0] for n, card in cards.items() if card.task == "separate"}
 
 
 def _tr(text: str) -> str:

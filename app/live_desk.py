@@ -65,7 +65,8 @@ class LiveDesk(QObject):
         self.lanes = LiveLanes(self.mixer, self.edits)
         self._window.set_live(self.bar, self.lanes)
         live = desktop.settings.current.live
-        self.bar.show_choice(LiveChoice(live.device or None, live.channel, live.model, live.mode))
+        model = live.model or ModelStore(home.models, home.cards).default
+        self.bar.show_choice(LiveChoice(live.device or None, live.channel, model, live.mode))
         self._connect()
 
     def _connect(self) -> None:

@@ -74,7 +74,7 @@ class Rooms(QObject):
         self.models = ModelsModel(
             lambda: ModelStore(home.models, home.cards), desktop.pool, desktop.speeds, self
         )
-        self.models.set_current(desktop.settings.current.stems.model)
+        self.models.set_current(self._wanted_model())
         panel = ModelsPanel(self.models)
         window.dock("models").setWidget(panel)
         panel.model_chosen.connect(self._choose_model)
@@ -145,7 +145,7 @@ class Rooms(QObject):
         if section != "stems":
             return
         bridge, stems = self._desktop.bridge, self._desktop.settings.current.stems
-        model = stems.model
+        model = self._wanted_model()
         bridge.set_stems_limit(stems.limit_bytes)
         if model == bridge.model:
             return
@@ -154,10 +154,15 @@ class Rooms(QObject):
         else:
             bridge.choose_model(model)
 
+    def _wanted_model(self) -> str:
+        home = self._home
+        return self._desktop.settings.current.stems.model or ModelStore(home.models, home.cards).default
+
     def _model_fetched(self, name: str) -> None:
         """The engine may have been waiting for just this one."""
-        wanted = self._desktop.settings.current.stems.model
-        if self._desktop.bridge.playback is None and name == wanted:
+        wanted = self._wanted_model()
+        card = ModelStore(self._home.models, self._home.cards).card(wanted)
+        if self._desktop.bridge.playback is None and name in (wanted, card.builds_on):
             self._desktop.start_engine()
 
     def _model_changed(self, name: str) -> None:
@@ -214,7 +219,8 @@ class Rooms(QObject):
 
     def _make_settings(self) -> SettingsDialog:
         desktop = self._desktop
-        titles = self._titles or {desktop.settings.current.stems.model: desktop.settings.current.stems.model}
+        model = self._wanted_model()
+        titles = {"": self.tr("The best that is here"), **(self._titles or {model: model})}
         dialog = SettingsDialog(desktop.settings, list(titles.items()), desktop.window)
         dialog.devices_wanted.connect(self._list_devices)
         dialog.device_chosen.connect(self._choose_device)

@@ -52,7 +52,7 @@ class AudioSettings:
 class StemSettings:
     """How songs are separated and how much of that is kept."""
 
-    model: str = _item("spleeter-2stems", "Model that separates.")
+    model: str = _item("", "Model that separates; empty is the best of those that come with set-up.")
     limit_gb: float = _item(20.0, "Disk space for separated songs, GB.", low=1.0, high=10_000.0)
 
     @property
@@ -135,7 +135,7 @@ class LiveInputSettings:
 
     device: str = _item("", "Input; empty is the one of the device that plays, or else the system's.")
     channel: int = _item(0, "First of two channels, from 0.", low=0, high=254)
-    model: str = _item("spleeter-2stems", "Model that separates it.")
+    model: str = _item("", "Model that separates it; empty is the best of those that come with set-up.")
     mode: str = _choice("tight", "As little delay as can be, or cleaner.", "tight", "clean")
 
 

@@ -97,9 +97,7 @@ def analyze(
     short_help="Split many songs into stems: a folder of files each.",
 )
 @_batch_options("stems")
-@click.option(
-    "--model", default="spleeter-2stems", show_default=True, help="Model, see `charon models list`."
-)
+@click.option("--model", help="Model, see `charon models list`; charon-4stems unless you say so.")
 @click.option(
     "--format",
     "container",
@@ -128,9 +126,13 @@ def separate(
     alone.
     """
     from engine.errors import ParameterError
+    from engine.inference.model_store import ModelStore
     from engine.io.encode import OutputFormat
+    from engine.io.home import default_home
     from engine.services.batch_work import Separating
 
+    home = default_home()
+    settings["model"] = settings["model"] or ModelStore(home.models, home.cards).default
     try:
         OutputFormat(settings["container"], settings["bits"])
     except ParameterError as err:

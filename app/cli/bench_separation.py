@@ -52,7 +52,7 @@ def command(models: tuple[str, ...], seconds: float, repeat: int, as_json: bool)
         name for name, card in store.cards.items() if card.task == "separate" and store.is_present(name)
     )
     if not names:
-        warn("no model is here to measure; fetch one with `charon models get spleeter-2stems`")
+        warn("no model is here to measure; fetch one with `charon models get charon-4stems`")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="charon-bench-") as scratch:
         song = Path(scratch) / "noise.wav"

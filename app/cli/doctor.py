@@ -21,7 +21,6 @@ from engine.inference.model_store import ModelStore
 from engine.io.device import INSTALL_PORTAUDIO, list_devices
 from engine.io.home import Home, default_home
 
-DEFAULT_MODEL = "spleeter-2stems"
 OLDEST_PYTHON = (3, 11)
 FREE_NEEDED_BYTES = 1_000_000_000
 """Three songs of four minutes: 240 s x 44100 frames x 8 bytes x 4 lanes = 340 MB each."""
@@ -161,16 +160,17 @@ def _audio() -> tuple[Check, Check]:
 def _model(home: Home) -> Check:
     """Whether the default model is here, every byte of it."""
     store = ModelStore(home.models, home.cards)
-    name = f"model {DEFAULT_MODEL}"
-    get = f"charon models get {DEFAULT_MODEL}"
-    if not store.is_present(DEFAULT_MODEL):
+    model = store.default
+    name = f"model {model}"
+    get = f"charon models get {model}"
+    if not store.is_present(model):
         return Check(name, False, "not on this machine", get, essential=True)
     try:
-        store.verify(DEFAULT_MODEL)
+        store.verify(model)
     except (ModelError, OSError):
-        again = f"charon models remove {DEFAULT_MODEL}, then {get}"
+        again = "charon models verify says which; charon models remove it, then get it again"
         return Check(name, False, "its files are damaged", again, essential=True)
-    megabytes = store.card(DEFAULT_MODEL).size_bytes / 1e6
+    megabytes = store.card(model).size_bytes / 1e6
     return Check(name, True, f"verified, {megabytes:.1f} MB", essential=True)
 
 

@@ -48,7 +48,7 @@ GONE_TIMEOUT_S = 10.0
 )
 @click.option("--denoise", metavar="MODEL", help="Noise out of the voice: rnnoise, dtln or deepfilternet3.")
 @click.option(
-    "--separate", "model", metavar="MODEL", help="Make stems of the input: spleeter-2stems or charon-4stems."
+    "--separate", "model", metavar="MODEL", help="Make stems of the input: charon-4stems or spleeter-2stems."
 )
 @click.option(
     "--mode",

@@ -74,7 +74,7 @@ def list_models(as_json: bool) -> None:
     table(("model", "task", "stems", "licence", "size", "present", "sources"), rows)
 
 
-@command.command(epilog="Example: charon models get spleeter-2stems")
+@command.command(epilog="Example: charon models get charon-4stems")
 @click.argument("name")
 @click.option("--accept-licence", is_flag=True, help="You have read the model's licence and accept it.")
 @json_option
@@ -129,7 +129,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
             if name not in failures:
                 say(f"{name}: every byte is as its card says")
         if not chosen:
-            say("no model is here; get the default one: charon models get spleeter-2stems")
+            say("no model is here; get the default one: charon models get charon-4stems")
     for err in failures.values():
         raise err
 

@@ -20,7 +20,7 @@ OPEN_TIMEOUT_S = 60.0
 
 @click.command(epilog="Example: charon play song.mp3 --mute vocals --seconds 30")
 @click.argument("song", type=click.Path(path_type=Path))
-@click.option("--model", default="spleeter-2stems", show_default=True, help="Model that separates.")
+@click.option("--model", help="Model that separates; charon-4stems unless you say so.")
 @click.option("--mute", metavar="A,B", help="Stems to mute, as soon as they are separated.")
 @click.option("--solo", metavar="A,B", help="Stems to solo, as soon as they are separated.")
 @click.option("--seconds", type=click.FloatRange(min=0.0, min_open=True), help="Stop after this long.")
@@ -33,7 +33,7 @@ OPEN_TIMEOUT_S = 60.0
 @json_option
 def command(
     song: Path,
-    model: str,
+    model: str | None,
     mute: str | None,
     solo: str | None,
     seconds: float | None,
@@ -51,7 +51,7 @@ def command(
         _set_all(playback, stem_names(mute), stem_names(solo))
         if not as_json:
             stream = playback.stream
-            say(f"{song.name} on {stream.name}, {stream.rate_hz} Hz, {model}")
+            say(f"{song.name} on {stream.name}, {stream.rate_hz} Hz, {playback.model}")
         playback.wait_until_warm()
         playback.play(song)
         if start_s > 0.0:

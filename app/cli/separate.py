@@ -37,9 +37,7 @@ EXIT_FAILED = 1
     show_default=True,
     help="Folder for the results; each song gets a folder of its own in it.",
 )
-@click.option(
-    "--model", default="spleeter-2stems", show_default=True, help="Model, see `charon models list`."
-)
+@click.option("--model", help="Model, see `charon models list`; charon-4stems unless you say so.")
 @click.option(
     "--format",
     "container",
@@ -78,7 +76,7 @@ EXIT_FAILED = 1
 def command(
     songs: tuple[Path, ...],
     folder: Path,
-    model: str,
+    model: str | None,
     container: Any,
     bits: Any,
     shifts: int,

@@ -175,7 +175,7 @@ class LiveBar(QWidget):
         self.input.setText(name if len(name) <= n_chars else name[: n_chars - 1] + "…")
         self.input.setAccessibleDescription(name)
         self.channel.setText(_pair(choice.channel))
-        # Until the models are listed, the first of a name like "spleeter-2stems" says enough.
+        # Until the models are listed, the first of a name like "charon-4stems" says enough.
         self.model.setText(self._models.get(choice.model) or choice.model.partition("-")[0].capitalize())
         for mode, toggle in self.modes.items():
             toggle.setChecked(mode == choice.mode)

@@ -1,8 +1,9 @@
 """The model store: which models there are, which are here, and how the others come.
 
 Any thread; a lock on disk keeps two processes from fetching the same model at once. A model is a
-folder `NAME/` with the files of its card. Downloads happen in `.downloads/NAME/` and survive a
-failure there, so that what was fetched is not fetched again.
+folder `NAME/` with the files of its card; one that comes with Charon is used where it lies, in
+`weights/NAME/` beside a card folder. Downloads happen in `.downloads/NAME/` and survive a failure
+there, so that what was fetched is not fetched again.
 
     >>> store = ModelStore(home.models, home.cards)
     >>> card = store.get("spleeter-2stems", progress=print)
@@ -16,8 +17,11 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.errors import ChecksumMismatch, LicenceNotAccepted, ModelError, ModelMissing, name_hint
-from engine.inference.cards import ModelCard, Task, load_cards, write_card
+from engine.inference.cards import CardFile, ModelCard, Task, load_cards, write_card
 from engine.inference.fetching import Progress, check_free_space, disk_error, land, no_progress, sha256_of
+
+DEFAULT_MODELS = ("charon-4stems", "spleeter-2stems")
+"""What separates when nobody says what: the first of them that is here."""
 
 _DOWNLOADS = ".downloads"
 
@@ -49,12 +53,16 @@ class ModelStore:
             return self.cards[name]
         raise ModelMissing(f"no model is called {name!r}; {name_hint(name, self.cards)}")
 
+    @property
+    def default(self) -> str:
+        """Name of the model that separates when nobody says which; see `DEFAULT_MODELS`."""
+        known = [name for name in DEFAULT_MODELS if name in self.cards]
+        return next((name for name in known if self.is_present(name)), known[0])
+
     def is_present(self, name: str) -> bool:
         """Whether all files of a model are here, in their full size; `verify` looks into them."""
         card = self.card(name)
-        return all(
-            path.is_file() and path.stat().st_size == file.size_bytes for file, path in self._expected(card)
-        ) and (not card.builds_on or self.is_present(card.builds_on))
+        return _are_whole(self._expected(card)) and (not card.builds_on or self.is_present(card.builds_on))
 
     def files(self, name: str, task: Task = "separate") -> dict[str, Path]:
         """Where a model's files lie, by file name; those of the model that it builds on among them.
@@ -139,7 +147,7 @@ class ModelStore:
         failures: list[ModelError] = []
         for source in card.sources:
             try:
-                fetch_from(source, card, self.folder / card.name, downloads, self.card_folders, progress)
+                fetch_from(source, card, self.folder / card.name, downloads, progress)
             except SourceEmpty:
                 continue
             except ModelError as err:
@@ -155,8 +163,16 @@ class ModelStore:
         raise ModelError(f"no source of model {card.name!r} has its files; add one to its card")
 
     def remove(self, name: str) -> None:
-        """Delete a model's files and, when the user added it, its card."""
+        """Delete a model's files and, when the user added it, its card.
+
+        Raises
+        ------
+        ModelMissing, ModelError
+            There is no such card; it comes with Charon, or cannot be deleted.
+        """
         card = self.card(name)
+        if self._bundle(card) is not None:
+            raise ModelError(f"model {name!r} comes with Charon: there is nothing of it to remove")
         try:
             for folder in (self.folder / name, self.folder / _DOWNLOADS / name):
                 if folder.exists():
@@ -188,9 +204,10 @@ class ModelStore:
                 raise ModelMissing(f"model {name!r} lacks {file.name}; get it: charon models get {name}")
             found = sha256_of(path, file.name, progress or no_progress)
             if found != file.sha256:
+                again = f"charon models remove {name}, then get it again"
                 raise ChecksumMismatch(
                     f"{path} has sha256 {found[:16]}..., its card says {file.sha256[:16]}...; "
-                    f"charon models remove {name}, then get it again"
+                    f"{again if self._bundle(card) is None else 'install Charon again'}"
                 )
 
     def add_file(self, path: Path, *, progress: Progress | None = None) -> ModelCard:
@@ -246,5 +263,20 @@ class ModelStore:
                 raise disk_error(err, self.folder) from err
         return card
 
-    def _expected(self, card: ModelCard):
-        return [(file, self.folder / card.name / file.name) for file in card.files]
+    def _expected(self, card: ModelCard) -> list[tuple[CardFile, Path]]:
+        return _files_in(self._bundle(card) or self.folder / card.name, card)
+
+    def _bundle(self, card: ModelCard) -> Path | None:
+        """Where a model lies whole that comes with Charon."""
+        if not any(source.kind == "bundled" for source in card.sources):
+            return None
+        folders = (cards.parent / "weights" / card.name for cards in self.card_folders)
+        return next((folder for folder in folders if _are_whole(_files_in(folder, card))), None)
+
+
+def _files_in(folder: Path, card: ModelCard) -> list[tuple[CardFile, Path]]:
+    return [(file, folder / file.name) for file in card.files]
+
+
+def _are_whole(files: Sequence[tuple[CardFile, Path]]) -> bool:
+    return all(path.is_file() and path.stat().st_size == file.size_bytes for file, path in files)

@@ -123,7 +123,7 @@ def fetch_huggingface(source: Source, name: str, folder: Path, progress: Progres
     """Download one file of a repository; a partial download is resumed. Errors as for `fetch_pypi`."""
     import logging
 
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.utils import logging as hub_logging
 
     # It writes every retry to standard error by a handler of its own; what matters is raised.
@@ -149,12 +149,14 @@ def fetch_huggingface(source: Source, name: str, folder: Path, progress: Progres
             return lambda *_args, **_options: None
 
     what = f"{source.repository}/{name}"
+    place: dict[str, Any] = {"subfolder": source.path or None, "revision": source.revision}
     try:
+        # The download itself tries for 23 s to reach a hub that is not there.
+        get_hf_file_metadata(hf_hub_url(source.repository, name, **place))
         path = hf_hub_download(
             source.repository,
             name,
-            subfolder=source.path or None,
-            revision=source.revision,
+            **place,
             local_dir=folder,
             tqdm_class=Bar,  # type: ignore[arg-type]  # it needs no more of tqdm than this
         )

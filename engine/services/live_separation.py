@@ -77,8 +77,8 @@ class LiveSeparation:
         The engine; no song may be loaded in it, and its stream has the input.
     home : Home
         Where models lie.
-    model : str
-        A separating model that can run live.
+    model : str or None
+        A separating model that can run live; None is `ModelStore.default`.
     mode : str
         "tight" (as little delay as can be) or "clean".
     channel : int or None
@@ -110,7 +110,7 @@ class LiveSeparation:
         self,
         memory: EngineMemory,
         home: Home,
-        model: str = "spleeter-2stems",
+        model: str | None = None,
         mode: str = "tight",
         *,
         channel: int | None = 0,
@@ -119,7 +119,7 @@ class LiveSeparation:
     ) -> None:
         card = check_live(home, model, mode)
         self.stems = card.stems
-        self._model = model
+        self._model = card.name
         self._memory = memory
         self._ready = False
         self._provider = ""
@@ -132,7 +132,7 @@ class LiveSeparation:
         self.scope = Scope(1 + n, memory.rate_hz)
         self._cells = self._make_cells(self._shared, card.stems.index(card.residual_stem))
         self._request = LiveRequest(
-            self._block.name, str(home.root), model, mode, provider, memory.rate_hz, n
+            self._block.name, str(home.root), card.name, mode, provider, memory.rate_hz, n
         )
         self._process = Spawned(live_separation_main, "charon-live")
         self._thread = threading.Thread(
@@ -241,7 +241,7 @@ class LiveSeparation:
         self._block.unlink()
 
 
-def check_live(home: Home, model: str, mode: str) -> ModelCard:
+def check_live(home: Home, model: str | None, mode: str) -> ModelCard:
     """Refuse what cannot separate live, before anything is touched.
 
     Parameters
@@ -259,10 +259,12 @@ def check_live(home: Home, model: str, mode: str) -> ModelCard:
         The model is not here.
     """
     models = ModelStore(home.models, home.cards)
-    card = models.card(model)
-    models.files(model)
+    card = models.card(model or models.default)
+    models.files(card.name)
     if card.architecture not in ("spleeter", "splitter"):
-        raise ParameterError(f"model {model!r} cannot separate live: choose spleeter-2stems or charon-4stems")
+        raise ParameterError(
+            f"model {card.name!r} cannot separate live: choose charon-4stems or spleeter-2stems"
+        )
     if mode not in LIVE_MODES:
         raise ParameterError(f"mode {mode!r} is neither {' nor '.join(map(repr, LIVE_MODES))}")
     return card

@@ -34,14 +34,14 @@ class LiveChoice:
     channel : int
         First of two input channels, from 0; an input with one is heard on both sides.
     model : str
-        A separating model that can run live.
+        A separating model that can run live; empty is `ModelStore.default`.
     mode : str
         "tight" or "clean".
     """
 
     device: int | str | None = None
     channel: int = 0
-    model: str = "spleeter-2stems"
+    model: str = ""
     mode: str = "tight"
 
 

@@ -57,8 +57,8 @@ class Playback:
         Opens the device (`engine.io.device.portaudio_opener`, or a virtual one in tests).
     home : Home or None
         Where models and stems lie; None is the user's own.
-    model : str
-        Model that separates.
+    model : str or None
+        Model that separates; None is `ModelStore.default`.
     provider : str or None
         Execution provider for it; None chooses.
     on_notice : callable or None
@@ -98,14 +98,14 @@ class Playback:
         opener: StreamOpener,
         home: Home | None = None,
         *,
-        model: str = "spleeter-2stems",
+        model: str | None = None,
         provider: str | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self._home = home or default_home()
         self._models = ModelStore(self._home.models, self._home.cards)
+        self._model = model = model or self._models.default
         self._models.files(model)
-        self._model = model
         self._on_notice = on_notice or _log.info
         stems = self._models.card(model).stems
         self._lock = threading.RLock()

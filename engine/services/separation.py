@@ -5,7 +5,7 @@ threads: one decodes, one owns the model, and the caller's lands finished segmen
 the next is in the network. It exists as a lazy generator: progress is what it yields, cancelling is
 not asking for more, and what is finished is in the store.
 
-    separator = Separator("spleeter-2stems")
+    separator = Separator("charon-4stems")
     with separator.separate_file("song.mp3") as separation:
         result = separation.save_all("stems")
 """
@@ -37,8 +37,6 @@ from engine.services.export import SongResult, export_stems
 from engine.services.segment_plan import PLAN_VERSION, SegmentPlan
 from engine.services.segment_run import Segment, SegmentRun
 
-DEFAULT_MODEL = "spleeter-2stems"
-
 MIN_RATE_HZ = 8000
 """Telephone quality; loudness is not defined below."""
 
@@ -48,8 +46,8 @@ class Separator:
 
     Parameters
     ----------
-    model : str
-        Name of a model card.
+    model : str or None
+        Name of a model card; None is `ModelStore.default`.
     home : Home or None
         Where models and stems are kept; None is the user's.
     profile : "throughput" or "live"
@@ -80,7 +78,7 @@ class Separator:
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         *,
         home: Home | None = None,
         profile: Profile = "throughput",
@@ -96,11 +94,11 @@ class Separator:
             raise ParameterError(f"overlap {overlap} is outside 0..0.9")
         home = home or default_home()
         models = models or ModelStore(home.models, home.cards)
-        self.card: ModelCard = models.card(model)
+        self.card: ModelCard = models.card(model or models.default)
         self.shifts = shifts
         self.overlap = self.card.segment.overlap if overlap is None else overlap
         self.stems = stems or StemStore(home.stems)
-        self._files = models.files(model)
+        self._files = models.files(self.card.name)
         self.network = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._loading = self.network.submit(load_architecture, self.card, self._files, profile, provider)
         _warm_kernels()

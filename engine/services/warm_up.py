@@ -24,14 +24,14 @@ from engine.services.curves import warm_curves
 from engine.services.feeder import warm_feeder
 from engine.services.peaks import warm_peaks
 from engine.services.process_vocal import warm_effects
-from engine.services.separation import DEFAULT_MODEL, Separator
+from engine.services.separation import Separator
 
 WARM_UP_S = 0.5
 RATES_HZ = (44_100, 48_000)
 """The model's own rate, and one that has to be resampled."""
 
 
-def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
+def warm_up(model: str | None = None, home: Home | None = None) -> None:
     """Compile the callback, the feeder, the peaks, the mic, the effects and the analysis, and separate noise.
 
     Mic, effects and analysis are compiled by processes of their own beside the rest: they take as long
@@ -39,8 +39,8 @@ def warm_up(model: str = DEFAULT_MODEL, home: Home | None = None) -> None:
 
     Parameters
     ----------
-    model : str
-        Model to run.
+    model : str or None
+        Model to run; None is `ModelStore.default`.
     home : Home or None
         Where it lies; None is the user's. Nothing is kept of the stems.
 
@@ -67,7 +67,7 @@ def warm_mic() -> None:
     compile_capture_callback()
 
 
-def _warm_playing(model: str, home: Home) -> None:
+def _warm_playing(model: str | None, home: Home) -> None:
     """Everything but the mic, the effects and the analysis, in this process."""
     compile_callback()
     warm_feeder(EngineMemory())

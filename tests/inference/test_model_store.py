@@ -213,8 +213,13 @@ def test_bundled_and_file(user, weights, tmp_path):
     bundle = user.home / "weights" / "test-model"
     bundle.mkdir(parents=True)
     (bundle / "weights.onnx").write_bytes(weights)
+    # It is used where it lies, even when it cannot be copied or deleted.
     assert user.run("get", "test-model").returncode == 0
-    assert user.model.read_bytes() == weights
+    assert not user.model.exists()
+    assert user.run("verify", "test-model").returncode == 0
+    user.assert_refused(user.run("remove", "test-model"), "test-model", "comes with Charon")
+    (bundle / "weights.onnx").write_bytes(weights[:-1])
+    user.assert_refused(user.run("get", "test-model"), "gone.onnx", "cannot be read")
 
 
 def test_an_archive_left_by_an_interrupted_get_is_used_without_a_network(user, weights):

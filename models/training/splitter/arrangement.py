@@ -118,7 +118,9 @@ def bass_line(rng: np.random.Generator, score: Score, hits: list[Hit]) -> list[N
     grid = sixteenths(score, 0.0)
     low = int(rng.integers(26, 34))
     steps = _bass_steps(rng, style, grid, hits)
-    legato = float(rng.uniform(0.4, 1.0))
+    legato = float(rng.uniform(0.2, 1.0))
+    loud, accents = int(rng.integers(60, 105)), float(rng.uniform(4.0, 16.0))
+    dead = float(rng.uniform(0.0, 0.15)) if style in ("funk", "syncopated", "kick") else 0.0
     notes: list[Note] = []
     for index, step in enumerate(steps):
         start = float(grid[step])
@@ -129,9 +131,11 @@ def bass_line(rng: np.random.Generator, score: Score, hits: list[Hit]) -> list[N
         root = low + (chord.root - low) % 12
         pitch = root + _bass_step(rng, style, index, chord)
         length = max(0.06, min(legato * (stop - start), chord.stop_s - start + 0.05))
-        notes.append(
-            Note(max(0.0, start + float(rng.normal(0, 0.003))), length, pitch, int(rng.integers(75, 120)))
-        )
+        velocity = int(np.clip(rng.normal(loud, accents), 30, 125))
+        if rng.random() < dead:
+            # A muted string: hardly any tone, all attack.
+            length, velocity = 0.05, max(30, velocity - 15)
+        notes.append(Note(max(0.0, start + float(rng.normal(0, 0.005))), length, pitch, velocity))
     return notes
 
 

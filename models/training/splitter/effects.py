@@ -40,6 +40,13 @@ def random_tone(rng: np.random.Generator, x: F32, depth_db: float = 5.0) -> F32:
     return _shaped(x, gain_db, at_hz)
 
 
+def dulled(rng: np.random.Generator, x: F32) -> F32:
+    """Highs taken away from 200 to 600 Hz on: flat strings, the tone knob closed."""
+    corner_hz, slope_db = float(rng.uniform(200.0, 600.0)), float(rng.uniform(6.0, 18.0))
+    at_hz = np.array([40.0, *(corner_hz * 2.0 ** np.arange(5.0)), 22_050.0])
+    return _shaped(x, -slope_db * np.array([0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 4.0]), at_hz)
+
+
 def lows_cut(x: F32, below_hz: float) -> F32:
     """High-pass, 24 dB an octave."""
     sos = signal.butter(2, below_hz, "highpass", fs=RATE_HZ, output="sos")

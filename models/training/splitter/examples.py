@@ -213,7 +213,7 @@ def _resampled(x: F32, n: int) -> F32:
 def _coloured(rng: np.random.Generator, parts: F32) -> tuple[F32, F32]:
     """Gains of +-4 dB (drums down to -12), smooth equalisers, swapped channels, missing stems."""
     gains_db = rng.normal(0.0, 3.0, N_SPLIT)
-    if rng.random() < 0.15:
+    if rng.random() < 0.25:
         gains_db[0] -= rng.uniform(3.0, 10.0)
     curve_db = np.zeros((N_SPLIT, N_BINS))
     for part in range(N_SPLIT):

@@ -21,7 +21,7 @@ from engine.inference.onnx_graph import OnnxGraph
 from engine.kernels.warped_bins import EXPONENT, HOP_FRAMES, N_CHANNELS, N_FFT, N_WARPED
 from models.training.orbit.progress import plain
 from models.training.splitter.examples import LOOK_AHEAD, N_SPLIT
-from models.training.splitter.network import KERNEL_TIME, NARROW, Down, SplitNetwork, Up
+from models.training.splitter.network import KERNEL_TIME, MIX_BINS, NARROW, Down, SplitNetwork, Up
 from models.training.splitter.order import MODEL_NAME
 
 _LAST: Final = np.iinfo(np.int64).max
@@ -48,7 +48,7 @@ class _Writer:
             x = self._down(i, down, x, (channels, bins))
             bins, channels = bins // 2, net.depths[i]
             late = LOOK_AHEAD - min(i + 1, LOOK_AHEAD)
-            skips.append(self._delayed(f"skip_{i}", x, (channels, bins), late))
+            skips.append(self._delayed(f"skip_{i}", x, (channels, bins), late, KERNEL_TIME - 1))
         x = graph.node("Add", [x, self._bottom(x, bins)], "remembered")
         for i, up in enumerate(net.ups):
             x = self._up(i, up, x, skips[len(skips) - 1 - i])
@@ -98,14 +98,13 @@ class _Writer:
         x = graph.node("Conv", [x, *weights], f"down_{i}", pads=[0, 2, 0, 2], strides=[1, 2])
         return graph.node("LeakyRelu", [x], f"down_{i}_out", alpha=0.2)
 
-    def _delayed(self, name: str, x: str, size: tuple[int, int], frames: int) -> str:
-        if frames == 0:
-            return x
-        graph = self._graph
-        past = graph.input(name, [1, size[0], frames, size[1]])
+    def _delayed(self, name: str, x: str, size: tuple[int, int], frames: int, back: int = 0) -> str:
+        """As many frames later, with `back` more of the past before them."""
+        graph, kept = self._graph, frames + back
+        past = graph.input(name, [1, size[0], kept, size[1]])
         both = graph.node("Concat", [past, x], f"{name}_both", axis=2)
-        graph.output(self._slice(both, f"{name}_next", -frames, _LAST, 2), [1, size[0], frames, size[1]])
-        return self._slice(both, f"{name}_now", 0, -frames, 2)
+        graph.output(self._slice(both, f"{name}_next", -kept, _LAST, 2), [1, size[0], kept, size[1]])
+        return self._slice(both, f"{name}_now", 0, -frames, 2) if frames else both
 
     def _bottom(self, x: str, bins: int) -> str:
         """What the memory adds, [1, channels, n, bins]."""
@@ -144,7 +143,7 @@ class _Writer:
 
     def _up(self, i: int, up: Up, x: str, skip: str) -> str:
         graph = self._graph
-        mixed = self._conv(f"up_{i}_mix", up.mix, skip)
+        mixed = self._conv(f"up_{i}_mix", up.mix, skip, pads=[0, MIX_BINS // 2, 0, MIX_BINS // 2])
         x = graph.node("Add", [x, mixed], f"up_{i}_in")
         weights = self._folded(f"up_{i}", up.conv, up.norm, 1)
         x = graph.node("ConvTranspose", [x, *weights], f"up_{i}", pads=[0, 2, 0, 2], strides=[1, 2])

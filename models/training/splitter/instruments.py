@@ -139,6 +139,29 @@ def strings(rng: np.random.Generator, notes: list[Note]) -> F32:
     return np.stack([out, out])
 
 
+def struck(rng: np.random.Generator, x: F32, notes: list[Note]) -> F32:
+    """Attacks as hands make them: a note begins louder, and with the thump of finger, pick or key.
+
+    Without it a splitter takes every hard attack of a bass for a kick.
+    """
+    swell, fall_s = float(rng.uniform(0.0, 1.5)), float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
+    band_hz = float(rng.uniform(35.0, 150.0)), float(np.exp(rng.uniform(np.log(250.0), np.log(4000.0))))
+    sos = signal.butter(1, band_hz, "bandpass", fs=RATE_HZ, output="sos")
+    n = int(0.12 * RATE_HZ)
+    t = np.arange(n) / RATE_HZ
+    thump = signal.sosfilt(sos, rng.normal(size=(4, n)), axis=1) * np.exp(-t / rng.uniform(0.004, 0.025))
+    thump *= 10.0 ** (rng.uniform(-32.0, -8.0) / 20.0) * float(np.abs(x).max()) / np.abs(thump).max()
+    louder = 1.0 + swell * np.exp(-t / fall_s)
+    out, gain = x.copy(), np.ones(N_FRAMES, np.float32)
+    for note in notes:
+        at = min(N_FRAMES, max(0, int(note.start_s * RATE_HZ)))
+        stop = min(N_FRAMES, at + n)
+        np.maximum(gain[at:stop], louder[: stop - at], out=gain[at:stop])
+        level = (note.velocity / 100.0) ** 2 * 10.0 ** (rng.normal(0.0, 2.0) / 20.0)
+        out[:, at:stop] += (level * thump[int(rng.integers(4)), : stop - at]).astype(np.float32)
+    return (out * gain).astype(np.float32)
+
+
 def oscillators(rng: np.random.Generator, notes: list[Note], *, bass: bool) -> F32:
     """Play a computed synthesiser: saws, squares, FM, 808 or reese, with filter envelopes."""
     kind = str(

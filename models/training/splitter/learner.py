@@ -52,7 +52,8 @@ class Learner:
         self._device = torch.device(order.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(order.seed)
-            self.network = SplitNetwork().to(self._device)
+            # Channels last: convolutions of few channels are a sixth faster on a processor.
+            self.network = SplitNetwork().to(self._device, memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._draw = ExampleDraw(songs, Changes())
         self._checks = checks

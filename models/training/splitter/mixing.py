@@ -9,7 +9,7 @@ from engine.units import F32
 from models.training.splitter import effects
 from models.training.splitter.arrangement import bass_line, comping, drum_hits, power_chords
 from models.training.splitter.drums import DrumShop, Hit, play_kit
-from models.training.splitter.instruments import N_FRAMES, FontPlayer, oscillators, strings, voice
+from models.training.splitter.instruments import N_FRAMES, FontPlayer, oscillators, strings, struck, voice
 from models.training.splitter.score import Note, Score, make_up, read_folder
 from models.training.splitter.sounds import SoundShelf
 
@@ -124,8 +124,9 @@ def render_song(studio: Studio, seed: int, index: int) -> F32:
     other = _other(rng, studio, score)
     vocals = _vocals(rng, studio, score)
     levels_db = np.array([0.0, -1.0, 0.5, 1.0]) + rng.normal(0.0, 2.5, 4)
-    if rng.random() < 0.15:
-        levels_db[0] -= rng.uniform(4.0, 12.0)
+    if rng.random() < 0.4:
+        # Drums far behind a wall of horns or guitars are where a splitter fails first.
+        levels_db[0] -= rng.uniform(3.0, 12.0)
     stems = np.stack([effects.normalised(stem) for stem in (drums, bass, other, vocals)])
     stems *= (10.0 ** (levels_db / 20.0)).astype(np.float32)[:, None, None]
     if rng.random() < 0.6:
@@ -163,10 +164,14 @@ def _bass(rng: np.random.Generator, studio: Studio, notes: list[Note]) -> F32:
     else:
         x = oscillators(rng, notes, bass=True)
     x = np.repeat(x.mean(axis=0, keepdims=True), 2, axis=0)
+    if rng.random() < 0.5:
+        x = struck(rng, x, notes)
     if source != "oscillators" and rng.random() < 0.4:
         # A bright amplifier beside the direct sound: what keeps a bass audible between guitars.
         dirty = effects.amplifier(rng, x, float(rng.uniform(6.0, 30.0)))
         x = effects.normalised(x) + np.float32(rng.uniform(0.2, 1.0)) * effects.normalised(dirty)
+    elif rng.random() < 0.4:
+        x = effects.dulled(rng, x)
     if rng.random() < 0.6:
         x = x * effects.compressor_gain(x, -float(rng.uniform(8, 20)), float(rng.uniform(2, 6)), 150.0)
     if rng.random() < 0.12:
@@ -207,6 +212,8 @@ def _part(rng: np.random.Generator, studio: Studio, notes: list[Note], programs:
         x = strings(rng, [note for note in notes if note.pitch > 35])
     else:
         x = oscillators(rng, notes, bass=False)
+    if rng.random() < 0.25:
+        x = struck(rng, x, notes)
     if rng.random() < 0.15:
         x = effects.amplifier(rng, x, float(rng.uniform(0.0, 25.0)))
     return x

@@ -16,9 +16,10 @@ from models.training.splitter.examples import LOOK_AHEAD, N_SPLIT
 
 KERNEL_TIME: Final = 3
 KERNEL_BINS: Final = 5
+MIX_BINS: Final = 3
 DEPTHS: Final = (16, 32, 48, 64, 64)
 NARROW: Final = 32
-HIDDEN: Final = 192
+HIDDEN: Final = 256
 
 
 class Down(nn.Module):
@@ -37,16 +38,16 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice as many bins, after the skip of the same size was added."""
+    """Twice as many bins, after the skip of the same size was added; looks two frames back into the skip."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
-        self.mix = nn.Conv2d(n_in, n_in, 1)
+        self.mix = nn.Conv2d(n_in, n_in, (KERNEL_TIME, MIX_BINS), padding=(0, MIX_BINS // 2))
         self.conv = nn.ConvTranspose2d(n_in, n_out, (1, 6), stride=(1, 2), padding=(0, 2), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(batch, n_in, n, bins) to (batch, n_out, n, 2 bins)."""
+        """(batch, n_in, n, bins) and a skip of n + 2 frames to (batch, n_out, n, 2 bins)."""
         return functional.leaky_relu(self.norm(self.conv(x + self.mix(skip))), 0.2)
 
 
@@ -104,11 +105,12 @@ class SplitNetwork(nn.Module):
         # Floor i has spent i + 1 frames of the look-ahead, at most all: its skip waits for the bottom.
         for i in reversed(range(len(self.downs))):
             late = LOOK_AHEAD - min(i + 1, LOOK_AHEAD)
-            x = self.ups[len(self.downs) - 1 - i](x, _delayed(skips[i], late))
+            x = self.ups[len(self.downs) - 1 - i](x, _delayed(skips[i], late, KERNEL_TIME - 1))
         x = self.head(torch.cat([x, _delayed(first, LOOK_AHEAD)], dim=1)) + self.bin_bias
         x = x[:, :, LOOK_AHEAD:].reshape(b, N_SPLIT, 2, n - LOOK_AHEAD, N_WARPED)
         return torch.softmax(x, dim=1)
 
 
-def _delayed(x: Tensor, frames: int) -> Tensor:
-    return functional.pad(x[:, :, : x.shape[2] - frames], (0, 0, frames, 0)) if frames else x
+def _delayed(x: Tensor, frames: int, back: int = 0) -> Tensor:
+    """As many frames later, with `back` more of the past before them."""
+    return functional.pad(x[:, :, : x.shape[2] - frames], (0, 0, frames + back, 0))
