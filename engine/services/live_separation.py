@@ -121,6 +121,7 @@ class LiveSeparation:
         self.stems = card.stems
         self._model = card.name
         self._memory = memory
+        self.rate_hz = memory.rate_hz
         self._ready = False
         self._provider = ""
         self._realtime_factor = 0.0

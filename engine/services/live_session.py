@@ -14,6 +14,7 @@ from typing import Self
 from engine.errors import CharonError, ModelError
 from engine.io.device import OutputStream, StreamOpener
 from engine.io.home import Home
+from engine.realtime import layout as at
 from engine.realtime.memory import EngineMemory
 from engine.services.live_mic import LiveMic, MicChoice
 from engine.services.live_separation import LiveSeparation, check_live
@@ -60,6 +61,7 @@ class LiveSession:
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self.separation: LiveSeparation | None = None
+        self._asked: tuple[Home, str, str, int | None, int | str | None] | None = None
         try:
             self.mic.set_gain_db(gain_db)
             self.mic.open(choice)
@@ -120,6 +122,7 @@ class LiveSession:
                 raise
             if not is_apart:
                 self.mic.set_mute(True)
+            self._asked = (home, model, mode, channel, device)
             return self.separation
 
     def stop_separating(self) -> None:
@@ -141,6 +144,8 @@ class LiveSession:
                 event = self._output.watch(time.monotonic())
                 notice = self.mic.poll()
                 notices = self._poll_separation()
+                if event is DeviceEvent.BACK:
+                    notices += self._keep_step()
             for line in [notice, *notices]:
                 if line is not None:
                     self._on_notice(line)
@@ -162,6 +167,18 @@ class LiveSession:
         except ModelError as err:
             self.stop_separating()
             return [*notices, str(err)]
+
+    def _keep_step(self) -> list[str]:
+        """The device is back: at another rate the stems begin anew, each as loud as it was."""
+        if self.separation is None or self._asked is None or self.separation.rate_hz == self.memory.rate_hz:
+            return []
+        strips = self.memory.params[: at.MAX_LANES].copy()
+        try:
+            self.separate(*self._asked)
+        except CharonError as err:
+            return [str(err)]
+        self.memory.params[: at.MAX_LANES] = strips
+        return []
 
     def close(self) -> None:
         """Fade out and release the device; safe to call twice."""

@@ -1,6 +1,7 @@
 """A live input in the window: its bar, its lanes, its mixer, and the song that comes back untouched."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from app.mixer_state import Strip
 from app.panels.live_bar import LiveBar
 from app.panels.live_waves import LiveWaves
 from app.panels.wave_backdrop import Row
+from app.settings import load_settings, save_settings
 from engine.inference.model_store import ModelStore
 from engine.io.device import DeviceInfo
 from engine.io.home import Home, default_home
@@ -42,6 +44,7 @@ def bar(qtbot: QtBot) -> LiveBar:
     qtbot.addWidget(bar)
     bar.resize(1100, bar.height())
     bar.show()
+    bar.show_choice(LiveChoice(model=MODEL))
     bar.show_models({MODEL: "Spleeter", "other": "Other"})
     bar.set_ready(True)
     return bar
@@ -188,6 +191,8 @@ def spleeter() -> Path:
 @pytest.fixture
 def stage(qtbot: QtBot, home: Home, turntable: Turntable, spleeter: Path) -> Iterator[Stage]:
     (home.models / MODEL).symlink_to(spleeter)
+    settings, _notes = load_settings()
+    save_settings(replace(settings, live=replace(settings.live, model=MODEL)))
     turntable.voice = hiss()
     desktop = Desktop(MicTable(turntable), home)
     desktop.start()

@@ -32,7 +32,7 @@ def test_another_program_is_separated_over_a_bridge_and_a_song_plays_after_it(to
         try:
             playback.play(tone)
             wait_until(lambda: playback.status().position_s > 0.5, "the song plays")
-            live.start(LiveChoice("metro"))
+            live.start(LiveChoice("metro", model="spleeter-2stems"))
             assert "metro" in live.source_name
             assert not playback.status().playing
             stream = playback.stream

@@ -20,6 +20,7 @@ from engine.services.take import read_take
 from engine.units import F32
 from tests.gui.turntable import RATE_HZ, MicTable, Turntable
 
+MODEL = "spleeter-2stems"
 HISS_DB = -23.0
 PLAYED_HZ = 480.0
 
@@ -47,7 +48,7 @@ class Studio:
     def __init__(self, song: Path) -> None:
         self.table = Turntable()
         self.notices: list[str] = []
-        self.playback = Playback(MicTable(self.table), on_notice=self.notices.append)
+        self.playback = Playback(MicTable(self.table), model=MODEL, on_notice=self.notices.append)
         self.song = song
         self.playback.play(song)
         wait_until(lambda: self.playback.status().position_s > 0.2, "the song plays")
@@ -75,7 +76,7 @@ class Studio:
         wait_until(lambda: rms_db(self.listen()[0]) < -80.0, "it falls silent")
 
     def start(self, choice: LiveChoice | None = None) -> None:
-        self.playback.live.start(choice or LiveChoice())
+        self.playback.live.start(choice or LiveChoice(model=MODEL))
 
     def wait_until_ready(self) -> None:
         live = self.playback.live
@@ -163,11 +164,11 @@ def test_a_song_that_is_played_ends_it_and_a_seek_does_not(studio: Studio) -> No
 
 def test_clean_is_later_than_tight_and_a_change_of_choice_is_a_start(studio: Studio) -> None:
     live = studio.playback.live
-    studio.start(LiveChoice(mode="tight"))
+    studio.start(LiveChoice(model=MODEL, mode="tight"))
     first = live.separation
     tight_s = live.latency().separation_s
     live.mixer.set_gain_db("vocals", -6.0)
-    studio.start(LiveChoice(mode="clean"))
+    studio.start(LiveChoice(model=MODEL, mode="clean"))
     assert live.separation is not first
     assert live.latency().separation_s - tight_s == pytest.approx(0.093, abs=0.01)
     # The strips are where they were.
@@ -207,7 +208,7 @@ def test_a_take_beside_the_song_ends_where_the_song_steps_aside(studio: Studio, 
     n_passages = len(read_take(recorder.log_path).passages)
     # One without a song goes on.
     free = playback.mic.record(tmp_path, None)
-    studio.start(LiveChoice(mode="clean"))
+    studio.start(LiveChoice(model=MODEL, mode="clean"))
     assert free.is_running
     playback.mic.live.stop_recording()
     assert len(read_take(recorder.log_path).passages) == n_passages
@@ -232,7 +233,7 @@ def test_a_killed_worker_is_said_and_started_again(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("choice", "error", "message"),
     [
-        (LiveChoice(mode="fast"), ParameterError, "'tight' nor 'clean'"),
+        (LiveChoice(model=MODEL, mode="fast"), ParameterError, "'tight' nor 'clean'"),
         (LiveChoice(model="htdemucs-4stems"), (ParameterError, ModelMissing), "htdemucs-4stems"),
         (LiveChoice(channel=7), DeviceError, "has 2 input channels"),
         (LiveChoice(device="no such thing"), DeviceError, "no such thing|no audio input"),
@@ -250,10 +251,10 @@ def test_what_cannot_be_is_refused_and_the_song_plays_on(
 
 def test_a_device_without_an_input_is_refused() -> None:
     table = Turntable()
-    playback = Playback(table.open)
+    playback = Playback(table.open, model=MODEL)
     try:
         with pytest.raises(DeviceError, match="no sound device with an input"):
-            playback.live.start(LiveChoice())
+            playback.live.start(LiveChoice(model=MODEL))
     finally:
         playback.close()
         table.close()
