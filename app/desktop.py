@@ -155,6 +155,7 @@ class Desktop(QObject):
         window.empty.open_wanted.connect(self.opening.choose_songs)
         window.empty.song_wanted.connect(self._open_one)
         window.empty.demo_wanted.connect(lambda: bridge.play_song(demo_song()))
+        window.empty.live_wanted.connect(lambda: actions["live"].setChecked(True))
         window.empty.help_closed.connect(lambda: self.settings.change("window", help_seen=True))
         actions["open"].triggered.connect(self.opening.choose_songs)
         actions["open_folder"].triggered.connect(self.opening.choose_folder)

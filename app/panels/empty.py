@@ -1,4 +1,4 @@
-"""What an empty window says: drop a song, open one, or hear the demo; and, at first, how it all works.
+"""What an empty window says: drop a song, open one, hear the demo, take an input; at first, how it works.
 
 GUI thread. Also the page that is seen while the engine starts, so nothing of the engine is needed.
 """
@@ -36,7 +36,7 @@ class _DropZone(QWidget):
         super().__init__(parent)
         self.setFixedHeight(ZONE_HEIGHT_PX)
         self.setMaximumWidth(ZONE_WIDTH_PX)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(480)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._lit = False
 
@@ -117,7 +117,7 @@ class EmptyPage(QScrollArea):
 
     Attributes
     ----------
-    open_wanted, demo_wanted : Signal()
+    open_wanted, demo_wanted, live_wanted : Signal()
     song_wanted : Signal(Path)
         One of the recent songs.
     help_closed : Signal()
@@ -125,6 +125,7 @@ class EmptyPage(QScrollArea):
 
     open_wanted = Signal()
     demo_wanted = Signal()
+    live_wanted = Signal()
     song_wanted = Signal(object)
     help_closed = Signal()
 
@@ -193,6 +194,13 @@ class EmptyPage(QScrollArea):
         self.open_button.clicked.connect(self.open_wanted)
         buttons.addWidget(self.demo_button)
         buttons.addWidget(self.open_button)
+        self.live_button = self._button(
+            self.tr("Live input"),
+            "",
+            self.tr("Separate a line, or another program's sound, while it plays (Ctrl+Shift+I)"),
+        )
+        self.live_button.clicked.connect(self.live_wanted)
+        buttons.addWidget(self.live_button)
         buttons.addStretch(1)
         column.addLayout(buttons)
 

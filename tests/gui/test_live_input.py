@@ -270,7 +270,8 @@ def test_without_a_song_it_works_as_well_and_space_ends_it(stage: Stage) -> None
 def test_closing_the_bar_ends_it_and_a_song_that_is_opened_does(stage: Stage, tone: Path) -> None:
     desktop, qtbot, desk = stage.desktop, stage.qtbot, stage.desk
     action = desktop.window.actions_["live"]
-    action.trigger()
+    qtbot.mouseClick(desktop.window.empty.live_button, Qt.MouseButton.LeftButton)
+    assert action.isChecked()
     stage.listen()
     qtbot.mouseClick(desk.bar.close_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not desk.engine.is_on, timeout=10_000)
@@ -293,7 +294,7 @@ def test_a_refusal_is_said_and_the_song_plays_on(
     desktop.window.actions_["live"].trigger()
     with qtbot.waitSignal(stage.desk.engine.refused, timeout=20_000) as why:
         qtbot.mouseClick(stage.desk.bar.power, Qt.MouseButton.LeftButton)
-    assert "spleeter" in why.args[0] or "input" in why.args[0]
+    assert "charon-4stems" in why.args[0] or "input" in why.args[0]
     qtbot.waitUntil(stage.desk.bar.power.isEnabled)
     assert not stage.desk.engine.is_on
     assert desktop.bridge.tick.playing
