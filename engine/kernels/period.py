@@ -103,14 +103,16 @@ def rough_period(
     n : int, a multiple of 16
         Frames that are compared.
     threshold : float
-        The first trough below it wins, without one the deepest.
+        The first trough below it wins, without one the deepest. What falls on beyond the shortest or the
+        longest lag is no trough: it belongs to a period outside the range, or to none.
     troughs : float64 array, shape (>= longest + 2,)
         Work: the cumulative mean normalised difference.
 
     Returns
     -------
     float, float
-        Period, and aperiodicity 0..1: 1 in silence, near 0 where one clear pitch is heard.
+        Period, and aperiodicity 0..1: 1 in silence and without a trough, near 0 where one clear pitch is
+        heard.
     """
     shortest, longest = lags
     first = end - n
@@ -121,14 +123,15 @@ def rough_period(
         troughs[lag] = d * lag / (total + _TINY)
     if total <= _TINY * longest:
         return float(longest), 1.0
-    best = shortest
+    best = 0
     for lag in range(shortest, longest + 1):
         here = troughs[lag]
-        if here < troughs[best]:
+        if here <= troughs[lag - 1] and here < troughs[lag + 1] and (best == 0 or here < troughs[best]):
             best = lag
-        if here < threshold and here <= troughs[lag - 1] and here < troughs[lag + 1]:
-            best = lag
-            break
+            if here < threshold:
+                break
+    if best == 0:
+        return float(longest), 1.0
     shift = vertex(troughs[best - 1], troughs[best], troughs[best + 1])
     return best + shift, min(max(troughs[best], 0.0), 1.0)
 

@@ -37,6 +37,11 @@ def test_noise_and_silence_have_no_period():
     assert rough_period(np.zeros(700, np.float32), 700, (10, 185), 208, 0.12, np.zeros(256))[1] == 1.0
 
 
+@pytest.mark.parametrize("period", [188.0, 195.0, 210.0])
+def test_a_slope_at_the_end_of_the_range_is_no_period(period):
+    assert rough_period(voice(period, 700), 700, (10, 185), 208, 0.12, np.zeros(256))[1] == 1.0
+
+
 @settings(deadline=None, max_examples=60)
 @given(period=st.floats(45.0, 700.0), error=st.floats(-0.04, 0.04))
 def test_an_exact_lag_is_within_a_cent(period, error):

@@ -73,7 +73,9 @@ _STAY_CENTS: Final = 12.0
 """So much further than the middle a voice goes before it is drawn to the next note."""
 _LEAD: Final = 0.2
 """How far a mark moves towards the burst of its period at most, as a part of the period."""
-_REACH: Final = 0.06
+_ODD: Final = 0.01
+"""So much, as a part of it, may a period lie apart from those before it and still choose the note."""
+_REACH: Final = 0.10
 """How far the exact period may lie from the rough one, as a part of it."""
 
 _S_SUNG_HZ: Final = S_READOUT_1
@@ -163,15 +165,33 @@ def _listen(rate_hz: float, state: F64, thin: F32) -> None:
 
 
 @kernel
+def _compared_frames(period: float, state: F64) -> int:
+    """A period of the wave, in whole vectors, but no more than half as much again as the latency."""
+    n = min(max(int(period / 16.0 + 1.0) * 16, 64), int(state[_S_LATENCY]) * 4 // 3)
+    return n - n % 16
+
+
+@kernel
+def _reach_frames(period: float, state: F64) -> int:
+    return min(max(int(_REACH * period), int(state[_S_EVERY]) + 1), 62)
+
+
+@kernel
 def _sung_period(mid: F32, now: int, back: float, state: F64) -> float:
     """The exact period at the mark that lies `back` frames before `now`."""
     period = state[_S_PERIOD]
-    n = min(max(int(period / 16.0 + 1.0) * 16, 64), int(state[_S_LATENCY]) * 4 // 3)
-    n -= n % 16
-    reach = min(max(int(_REACH * period), int(state[_S_EVERY]) + 1), 62)
+    n = _compared_frames(period, state)
     # The wave around the mark is compared with itself a period later, as far as that has come in.
     end = now + min(math.floor(1.5 * period - back), 0)
-    return exact_lag(mid, end - n, n, (period, reach), state[_S_WORK:_N_STATE])
+    return exact_lag(mid, end - n, n, (period, _reach_frames(period, state)), state[_S_WORK:_N_STATE])
+
+
+@kernel
+def _two_periods(mid: F32, now: int, back: float, period: float, state: F64) -> float:
+    """From the mark that lies `back` frames before `now` to the end of the second period after it."""
+    n = _compared_frames(period, state)
+    end = now + min(math.floor(2.0 * period - back) + n // 2, 0)
+    return exact_lag(mid, end - n, n, (2.0 * period, _reach_frames(period, state)), state[_S_WORK:_N_STATE])
 
 
 @kernel
@@ -193,10 +213,16 @@ def _draw(params: F64, rate_hz: float, period: float, state: F64) -> float:
     key = int(_held(params[P_KEY], 0.0, 11.0, 0.0) + 0.5)
     scale = int(_held(params[P_SCALE], 0.0, _LAST_SCALE, 0.0) + 0.5)
     pitch = 12.0 * math.log2(rate_hz / (period * tuning_hz))
-    near = nearest_note(pitch, key, scale)
+    # One odd period is no new note: then the middle one of this, the last and the rough period chooses.
+    rough = state[_S_PERIOD]
+    last = rate_hz / state[_S_SUNG_HZ] if state[_S_SUNG_HZ] > 0.0 else rough
+    middle = max(min(period, last), min(max(period, last), rough))
+    is_odd = abs(period - middle) > _ODD * middle
+    about = 12.0 * math.log2(rate_hz / (middle * tuning_hz)) if is_odd else pitch
+    near = nearest_note(about, key, scale)
     note = state[_S_NOTE]
     # A note that has left the scale, or lies further away than the nearest by more than a tremble.
-    is_far = 100.0 * (abs(pitch - note) - abs(pitch - near)) > _STAY_CENTS
+    is_far = 100.0 * (abs(about - note) - abs(about - near)) > _STAY_CENTS
     if is_far or nearest_note(note, key, scale) != note:
         note = near
     state[_S_NOTE] = note
@@ -232,9 +258,11 @@ def _mark(params: F64, rate_hz: float, state: F64, memory: F32, mid: F32) -> Non
         # Both the mark and its place in the wave move towards the burst of the period: the pitch does not
         # feel it, and the fades happen where the wave is quiet.
         spacing = wanted + _lead(mid, int(state[_S_AT]), back + state[_S_PART], period)
+        begun = back + state[_S_PART]
         back += wanted - period
         if back > latency + 0.5 * period:
-            back -= period
+            # The period that is skipped has a length of its own.
+            back -= _two_periods(mid, int(state[_S_AT]), begun, period, state) - period
         elif back < latency - 0.5 * period:
             back += period
         state[_S_SUNG_HZ] = rate_hz / period
