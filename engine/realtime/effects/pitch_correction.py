@@ -75,8 +75,10 @@ _LEAD: Final = 0.2
 """How far a mark moves towards the burst of its period at most, as a part of the period."""
 _ODD: Final = 0.01
 """So much, as a part of it, may a period lie apart from those before it and still choose the note."""
-_REACH: Final = 0.10
-"""How far the exact period may lie from the rough one, as a part of it."""
+_REACH: Final = 0.06
+_FAR_REACH: Final = 0.1
+"""How far the exact period may lie from the rough one, as a part of it: mostly, and where a voice falls or
+rises by a tone within two periods."""
 
 _S_SUNG_HZ: Final = S_READOUT_1
 _S_CORRECTED_HZ: Final = S_READOUT_2
@@ -172,8 +174,8 @@ def _compared_frames(period: float, state: F64) -> int:
 
 
 @kernel
-def _reach_frames(period: float, state: F64) -> int:
-    return min(max(int(_REACH * period), int(state[_S_EVERY]) + 1), 62)
+def _reach_frames(part: float, period: float, state: F64) -> int:
+    return min(max(int(part * period), int(state[_S_EVERY]) + 1), 62)
 
 
 @kernel
@@ -183,7 +185,11 @@ def _sung_period(mid: F32, now: int, back: float, state: F64) -> float:
     n = _compared_frames(period, state)
     # The wave around the mark is compared with itself a period later, as far as that has come in.
     end = now + min(math.floor(1.5 * period - back), 0)
-    return exact_lag(mid, end - n, n, (period, _reach_frames(period, state)), state[_S_WORK:_N_STATE])
+    work = state[_S_WORK:_N_STATE]
+    found = exact_lag(mid, end - n, n, (period, _reach_frames(_REACH, period, state)), work)
+    if found != period:
+        return found
+    return exact_lag(mid, end - n, n, (period, _reach_frames(_FAR_REACH, period, state)), work)
 
 
 @kernel
@@ -191,7 +197,8 @@ def _two_periods(mid: F32, now: int, back: float, period: float, state: F64) -> 
     """From the mark that lies `back` frames before `now` to the end of the second period after it."""
     n = _compared_frames(period, state)
     end = now + min(math.floor(2.0 * period - back) + n // 2, 0)
-    return exact_lag(mid, end - n, n, (2.0 * period, _reach_frames(period, state)), state[_S_WORK:_N_STATE])
+    work = state[_S_WORK:_N_STATE]
+    return exact_lag(mid, end - n, n, (2.0 * period, _reach_frames(_FAR_REACH, period, state)), work)
 
 
 @kernel
