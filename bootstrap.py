@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCKS = ROOT / "packaging" / "locks"
 DEMO_SONG = ROOT / "resources" / "demo" / "over-the-sound.ogg"
-DEFAULT_MODEL = "spleeter-2stems"
+DEFAULT_MODEL = "charon-4stems"
 OLDEST_PYTHON = (3, 11)
 WINDOWS = os.name == "nt"
 

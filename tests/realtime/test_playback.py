@@ -60,7 +60,7 @@ def hand() -> Hand:
 @pytest.fixture
 def player(hand: Hand, home: Home) -> Iterator[tuple[Playback, list[str]]]:
     notices: list[str] = []
-    with Playback(hand, home, on_notice=notices.append) as playback:
+    with Playback(hand, home, model="spleeter-2stems", on_notice=notices.append) as playback:
         assert playback.wait_until_warm()
         yield playback, notices
 

@@ -143,7 +143,7 @@ def doctor(home: Path, **variables: str) -> tuple[int, dict[str, dict[str, objec
 def test_doctor_is_well_with_a_model(home: Path):
     code, checks, words = doctor(home)
     assert (code, words) == (0, "")
-    for name in ("Python", "audio library", "model spleeter-2stems", "disk", "OpenGL", "model providers"):
+    for name in ("Python", "audio library", "model charon-4stems", "disk", "OpenGL", "model providers"):
         assert checks[name]["ok"], checks[name]
     assert "CPU" in str(checks["model providers"]["detail"])
     assert all(check["ok"] or check["fix"] for check in checks.values())
@@ -154,16 +154,16 @@ def test_doctor_is_well_with_a_model(home: Path):
         file.write(b"damage")
     code, checks, words = doctor(home)
     assert code == 1
-    assert "damaged" in str(checks["model spleeter-2stems"]["detail"])
+    assert "damaged" in str(checks["model charon-4stems"]["detail"])
     assert words.count("\n") == 1
 
 
 def test_doctor_says_how_to_get_the_model(tmp_path: Path):
     code, checks, words = doctor(tmp_path)
     assert code == 1
-    assert checks["model spleeter-2stems"]["fix"] == "charon models get spleeter-2stems"
+    assert checks["model charon-4stems"]["fix"] == "charon models get charon-4stems"
     assert words.count("\n") == 1
-    assert "charon models get spleeter-2stems" in words
+    assert "charon models get charon-4stems" in words
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells its screen by a variable")

@@ -144,13 +144,13 @@ def struck(rng: np.random.Generator, x: F32, notes: list[Note]) -> F32:
 
     Without it a splitter takes every hard attack of a bass for a kick.
     """
-    swell, fall_s = float(rng.uniform(0.0, 1.5)), float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
+    swell, fall_s = float(rng.uniform(0.0, 1.75)), float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
     band_hz = float(rng.uniform(35.0, 150.0)), float(np.exp(rng.uniform(np.log(250.0), np.log(4000.0))))
     sos = signal.butter(1, band_hz, "bandpass", fs=RATE_HZ, output="sos")
     n = int(0.12 * RATE_HZ)
     t = np.arange(n) / RATE_HZ
     thump = signal.sosfilt(sos, rng.normal(size=(4, n)), axis=1) * np.exp(-t / rng.uniform(0.004, 0.025))
-    thump *= 10.0 ** (rng.uniform(-32.0, -8.0) / 20.0) * float(np.abs(x).max()) / np.abs(thump).max()
+    thump *= 10.0 ** (rng.uniform(-30.0, -4.0) / 20.0) * float(np.abs(x).max()) / np.abs(thump).max()
     louder = 1.0 + swell * np.exp(-t / fall_s)
     out, gain = x.copy(), np.ones(N_FRAMES, np.float32)
     for note in notes:
