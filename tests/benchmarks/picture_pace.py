@@ -34,8 +34,7 @@ from engine.services.visuals import Visuals
 from tests.realtime.jack import jack_server
 
 RATE_HZ = 48_000
-MODEL = "spleeter-2stems"
-LONG_S = 900.0
+LONG_S = 1800.0
 SHORT_S = 30.0
 SETTLE_S = 4.0
 
@@ -110,7 +109,7 @@ def run(
             kinds.extend((kind, reason))
             told.set()
 
-        with Playback(portaudio_opener(StreamRequest()), home, model=MODEL) as playback:
+        with Playback(portaudio_opener(StreamRequest()), home) as playback:
             playback.wait_until_warm()
             playback.play(long)
             with Visuals(playback) as visuals:
