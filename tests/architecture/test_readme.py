@@ -62,7 +62,7 @@ def test_python_examples_run(code: str, tmp_path: Path):
     done = python("-c", code, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     if "save_all" in code:
-        assert len(list((tmp_path / "stems").rglob("*.wav"))) == 2
+        assert len(list((tmp_path / "stems").rglob("*.wav"))) == 4
         assert re.search(r"(?m)^vocals .* dBFS  ", done.stdout)
     elif "process_vocal" in code:
         assert re.fullmatch(r"[1-9]\d*\.\d s\n", done.stdout)
