@@ -147,4 +147,4 @@ def test_muting_a_stem_that_the_model_lacks_says_which_there_are(tone: Path) -> 
         [*CHARON, "play", str(tone), "--mute", "tuba"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "choose from vocals, accompaniment" in done.stderr
+    assert "choose from drums, bass, other, vocals" in done.stderr

@@ -31,7 +31,7 @@ class Live:
         self.rig = MicRig(2, BLOCK_FRAMES, rate_hz)
         self.rig.memory.mic.set_on(False)
         self.hear(np.zeros((2, BLOCK_FRAMES)))
-        self.live = LiveSeparation(self.rig.memory, default_home(), mode=mode)
+        self.live = LiveSeparation(self.rig.memory, default_home(), "spleeter-2stems", mode)
         self.delay = self.live.delay_frames + LOOKAHEAD_FRAMES
 
     def hear(self, x: np.ndarray) -> np.ndarray:
