@@ -161,11 +161,11 @@ class EngineStart(QObject):
             opener = open_nothing
             no_sound = _tr("No sound device: connect one, Charon takes it as soon as it is there")
         try:
-            playback = Playback(opener, self._home, model=model or None, on_notice=self._on_notice)
+            playback = Playback(opener, self._home, model=model, on_notice=self._on_notice)
         except DeviceError as err:
             # It is there and refuses (busy, another rate): everything but sound still works.
             no_sound = _tr("Sound device refused: {}").format(err)
-            playback = Playback(open_nothing, self._home, model=model or None, on_notice=self._on_notice)
+            playback = Playback(open_nothing, self._home, model=model, on_notice=self._on_notice)
         return Started(playback, output, no_sound, note, self._titles())
 
     def _titles(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from typing import Final, Self
 import numpy as np
 
 from engine.errors import EncodeError
+from engine.io.pieces import write_pieces
 from engine.units import F32
 
 _FLOAT: Final = 3
@@ -107,8 +108,7 @@ class GrowingWav:
         view = memoryview(np.ascontiguousarray(frames, "<f4").tobytes())
         try:
             self._file.seek(HEADER_BYTES + self.n_frames * 4 * self._channels)
-            while len(view):
-                view = view[self._file.write(view) :]
+            write_pieces(self._file, view)
         except OSError as err:
             raise self._refused(err) from err
         self.n_frames += len(frames)

@@ -15,15 +15,11 @@ from typing import Self
 import numpy as np
 
 from engine.errors import StoreError
+from engine.io.pieces import read_pieces, write_pieces
 from engine.units import F32
 
 FRAME_BYTES = 8
 """2 channels x 4 bytes."""
-
-PIECE_BYTES = 1 << 16
-"""Of one call of the system. A kernel that is not preempted inside its calls (Linux as servers have it) holds
-a processor for as long as the call takes, 5 ms for 4 MB, and the audio thread waits for it, whatever its
-priority; for 64 kB it waits less than a tenth of a millisecond."""
 
 LANE_DTYPE = "<f4"
 
@@ -94,9 +90,7 @@ class LaneFile:
         view = frame_bytes(np.ascontiguousarray(frames, LANE_DTYPE))
         try:
             self._file.seek(start_frame * FRAME_BYTES)
-            while len(view):
-                # A nearly full disk takes a part first and reports ENOSPC on the rest.
-                view = view[self._file.write(view[:PIECE_BYTES]) :]
+            write_pieces(self._file, view)
         except OSError as err:
             raise store_error(self.path.parent, err) from err
 
@@ -112,11 +106,7 @@ class LaneFile:
         view = frame_bytes(out)
         try:
             self._file.seek(start_frame * FRAME_BYTES)
-            while len(view):
-                n_bytes = self._file.readinto(view[:PIECE_BYTES])
-                if not n_bytes:
-                    break
-                view = view[n_bytes:]
+            read_pieces(self._file, view)
         except OSError as err:
             raise store_error(self.path.parent, err) from err
         return out

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.errors import StoreError
 from engine.io.lanes import store_error
+from engine.io.pieces import write_pieces
 from engine.io.song_store import READY_BLOCK_FRAMES, Manifest, check_size
 from engine.io.song_writer import boot_identity
 from engine.kernels.peaks import BASE_FRAMES, FACTOR, I16, N_LEVELS
@@ -178,9 +179,7 @@ class PeakFile:
     def _put(self, offset: int, content: bytes) -> None:
         try:
             self._file.seek(offset)
-            view = memoryview(content)
-            while len(view):
-                view = view[self._file.write(view) :]
+            write_pieces(self._file, memoryview(content))
         except OSError as err:
             raise store_error(self._folder, err) from err
 

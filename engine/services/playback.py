@@ -58,7 +58,7 @@ class Playback:
     home : Home or None
         Where models and stems lie; None is the user's own.
     model : str or None
-        Model that separates; None is `ModelStore.default`.
+        Model that separates; None or empty is `ModelStore.default`.
     provider : str or None
         Execution provider for it; None chooses.
     on_notice : callable or None

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.io.lanes import FRAME_BYTES, PIECE_BYTES, LaneFile
+from engine.io.lanes import FRAME_BYTES, LaneFile
+from engine.io.pieces import PIECE_BYTES
 
 N_FRAMES = 100_003
 
