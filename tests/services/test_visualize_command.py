@@ -94,6 +94,22 @@ def test_a_picture_and_a_sheet(charon, song, tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["one.png", "sheet.png"]
 
 
+def test_stems_draw_what_the_mix_alone_does_not(charon, song, tmp_path) -> None:
+    """The clicks as drums, the chord as bass: the film is another one, and the same one every time."""
+    x, _ = read_song(song)
+    loud = np.abs(x) > 0.05
+    folder = tmp_path / "stems"
+    folder.mkdir()
+    for name, stem in (("drums", x * loud), ("bass", x * ~loud), ("other", 0 * x), ("vocals", 0 * x)):
+        write_song(folder / f"{name}.wav", stem.astype(np.float32), RATE_HZ)
+    options = ("--size", "96x54", "--at", "2.1", "--json")
+    for name, more in (("mix", ()), ("split", ("--stems", folder)), ("again", ("--stems", folder))):
+        told = charon("visualize", song, "-o", tmp_path / f"{name}.png", *options, *more)
+        assert told.code == 0, told.err
+    pictures = {name: (tmp_path / f"{name}.png").read_bytes() for name in ("mix", "split", "again")}
+    assert pictures["split"] == pictures["again"] != pictures["mix"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

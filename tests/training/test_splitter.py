@@ -246,6 +246,8 @@ def test_masks_sum_to_one_and_the_file_is_the_network(network):
 def test_an_order_out_of_range_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="--songs 1 is outside 2"):
         Order(tmp_path, songs=1)
+    with pytest.raises(ParameterError, match=r"--frames 641 is outside 16\.\.640"):
+        Order(tmp_path, frames=641)
     with pytest.raises(ParameterError, match="is no folder"):
         Order(tmp_path, data=tmp_path / "gone")
 

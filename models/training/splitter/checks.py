@@ -15,6 +15,8 @@ from models.training.splitter.dataset import ACCOMPANIMENT_OF, accompaniment
 from models.training.splitter.examples import N_SPLIT, Batch, Changes, ExampleDraw, crop_frames, measure
 from models.training.splitter.mixing import STEMS
 
+RENDERED: Final = "rendered"
+"""Name of the check of songs that were kept out."""
 _N_RENDERED: Final = 8
 _RENDERED_FRAMES: Final = 256
 """Of each rendered example: 6 s."""

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.training.splitter.calibration import Offsets, Sums, best_offsets, offset_masks, with_offsets
+from models.training.splitter.checks import RENDERED
 from models.training.splitter.examples import Batch, Changes, ExampleDraw
 from models.training.splitter.losses import part_errors, split_loss
 from models.training.splitter.network import SplitNetwork
-from models.training.splitter.order import Order
+from models.training.splitter.order import LONGEST_FRAMES, Order
 
 LEARNING_RATE: Final = 2.5e-3
 LEAST_RATE: Final = 5e-5
@@ -25,7 +27,13 @@ WARM_UP_STEPS: Final = 60
 _MEAN_DECAY: Final = 0.995
 """The network that is judged and shipped is the mean of about the last 200 steps."""
 _CLIP: Final = 5.0
+_LONG_SHARE: Final = 0.2
+"""Of the steps, the last: their examples are three times as long, so that the memory learns to last, and the
+normalisation stays as it is, so that fewer of them do."""
+_LONG_TIMES: Final = 3
 _PARTS: Final = ("drums", "bass", "other")
+_Judged = tuple[Tensor, Sums]
+"""Masks of one example, and its sums."""
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -44,7 +52,7 @@ class Learner:
     songs : sequence of Path
         Rendered songs to learn from.
     checks : mapping of str to Batch
-        Fixed examples that judge, by name; "rendered" is one of them.
+        Fixed examples that judge, by name; `RENDERED` is one of them, the others are real songs.
     """
 
     def __init__(self, order: Order, songs: Sequence[Path], checks: Mapping[str, Batch]) -> None:
@@ -64,6 +72,8 @@ class Learner:
         self.best_score = -math.inf
         self.best_epoch = 0
         self.best = copy.deepcopy(self.mean.state_dict())
+        self.offsets = Offsets()
+        """What the last judgement added to the logits in the lows."""
 
     def learn(self, told: Callable[[int, int, float], None]) -> float:
         """Take the steps of one epoch.
@@ -95,10 +105,21 @@ class Learner:
         return total / max(1, n)
 
     def _batch(self, step: int) -> Batch:
-        return self._draw.batch([self._order.seed, 5, step], self._order.batch, self._order.frames)
+        size, frames = self._order.batch, self._order.frames
+        if self._is_long(step):
+            size = max(1, size // 2)
+            frames = min(_LONG_TIMES * frames, LONGEST_FRAMES)
+        return self._draw.batch([self._order.seed, 5, step], size, frames)
+
+    def _is_long(self, step: int) -> bool:
+        return step >= self._order.steps - round(_LONG_SHARE * self._order.steps)
 
     def _take_step(self, batch: Batch) -> float:
         self.network.train()
+        if self._is_long(self.step):
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(self.step, self._order.steps)
         seen, sums = self._tensors(batch)
@@ -120,7 +141,7 @@ class Learner:
                     value.copy_(now[name])
         return float(loss.detach())
 
-    def _tensors(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def _tensors(self, batch: Batch) -> tuple[Tensor, Sums]:
         def put(array: Any) -> Tensor:
             return torch.from_numpy(array).to(self._device)
 
@@ -133,23 +154,27 @@ class Learner:
         -------
         dict of float
             "score" (mean SDR in dB over songs and stems, of the real songs where there are any) and SDR by
-            "song/stem".
+            "song/stem", with `offsets` added.
         """
-        found: dict[str, float] = {}
+        judged: dict[str, list[_Judged]] = {}
         with torch.no_grad():
             for name, batch in self._checks.items():
-                ratios_db = torch.zeros(len(_PARTS))
+                judged[name] = []
                 for k in range(len(batch.seen)):
                     seen, sums = self._tensors(_only(batch, k))
-                    error, true, _ = part_errors(self.mean(seen), *sums)
-                    ratios_db += (10.0 * torch.log10((true + 1e-6) / (error + 1e-6)))[0, :3].cpu()
-                for part, value in zip(_PARTS, ratios_db / len(batch.seen), strict=True):
-                    found[f"{name}/{part}"] = float(value)
-        real = [value for name, value in found.items() if not name.startswith("rendered/")]
-        score = sum(real or found.values()) / len(real or found)
+                    judged[name].append((self.mean(seen), sums))
+            real = [one for name, some in judged.items() if name != RENDERED for one in some]
+            self.offsets = best_offsets(real)
+            found = {
+                f"{name}/{part}": value
+                for name, some in judged.items()
+                for part, value in zip(_PARTS, _ratios_db(some, self.offsets), strict=True)
+            }
+        counted = [value for name, value in found.items() if not real or not name.startswith(f"{RENDERED}/")]
+        score = sum(counted) / len(counted)
         if score > self.best_score + 1e-3:
             self.best_score, self.best_epoch = score, epoch
-            self.best = copy.deepcopy(self.mean.state_dict())
+            self.best = with_offsets(self.mean.state_dict(), self.offsets)
         return {"score": score, **found}
 
     def state(self) -> dict[str, Any]:
@@ -175,6 +200,15 @@ class Learner:
         self.best_epoch = state["best_epoch"]
         self._optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
+
+
+def _ratios_db(judged: Sequence[_Judged], offsets: Offsets) -> list[float]:
+    """Mean SDR of drums, bass and other over examples."""
+    total = torch.zeros(len(_PARTS))
+    for masks, sums in judged:
+        error, true, _ = part_errors(offset_masks(masks, offsets), *sums)
+        total += (10.0 * torch.log10((true + 1e-6) / (error + 1e-6)))[0, :3].cpu()
+    return (total / len(judged)).tolist()
 
 
 def _only(batch: Batch, k: int) -> Batch:

@@ -25,7 +25,7 @@ from models.training.orbit.checkpoint import (
 )
 from models.training.orbit.progress import Progress, plain
 from models.training.process import Stopped
-from models.training.splitter.checks import real_checks, rendered_check
+from models.training.splitter.checks import RENDERED, real_checks, rendered_check
 from models.training.splitter.dataset import make_songs, set_name
 from models.training.splitter.export import write_network
 from models.training.splitter.learner import Learner
@@ -109,7 +109,7 @@ class _Run:
             workers=order.workers,
             told=lambda done, total: self.progress.prepare("songs", done, total),
         )
-        checks["rendered"] = rendered_check(songs[: order.n_kept_out], order.seed)
+        checks[RENDERED] = rendered_check(songs[: order.n_kept_out], order.seed)
         self.learner = Learner(order, songs[order.n_kept_out :], checks)
         if self.last is not None:
             self.learner.restore(self.last.state["learner"])
@@ -140,6 +140,7 @@ class _Run:
             "step": self.learner.step,
             "loss": {"total": loss},
             "validation": validation,
+            "lows_offsets": self.learner.offsets._asdict(),
             "wall_s": time.monotonic() - started_s,
         }
         board.add_scalar("loss_db", loss, epoch)
@@ -164,6 +165,7 @@ class _Run:
         network.load_state_dict({name: value.cpu() for name, value in self.learner.best.items()})
         order = self.order
         sounds = [] if order.sounds is None else read_manifest()
+        best = self.history[self.learner.best_epoch - 1]
         metadata = {
             "training": {
                 "steps": self.learner.step,
@@ -173,7 +175,8 @@ class _Run:
                 "seed": order.seed,
                 "songs": order.songs - order.n_kept_out,
                 "scores": str(order.data.name) if order.data is not None else "made up",
-                "validation": self.history[self.learner.best_epoch - 1]["validation"],
+                "validation": best["validation"],
+                "lows_offsets": best.get("lows_offsets"),
                 "wall_s": sum(record["wall_s"] for record in self.history),
                 "torch": torch.__version__,
             },
