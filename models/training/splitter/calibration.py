@@ -2,8 +2,8 @@
 
 In rendered songs the lows belong to drums and other parts more often than in real ones, and a network that
 learnt from them takes attacks of a bass for a kick. Which checkpoint of a run does so most is chance. So each
-is judged, and written, with what suits real songs best added to its logits below 300 Hz: a prior is corrected,
-and nothing else is learnt from those songs.
+is judged, and written, with what suits real songs best added to its logits below 300 Hz: a prior is set
+right, and nothing else is learnt from those songs.
 """
 
 from collections.abc import Mapping, Sequence
