@@ -37,7 +37,7 @@ class Offsets(NamedTuple):
 
 TRIED: Final = tuple(
     Offsets(drums, bass)
-    for drums, bass in product(np.arange(-2.0, 1.01, 0.125).tolist(), np.arange(-0.5, 1.51, 0.25).tolist())
+    for drums, bass in product(np.arange(-2.0, 1.01, 0.125).tolist(), np.arange(-0.5, 2.51, 0.25).tolist())
 )
 
 
