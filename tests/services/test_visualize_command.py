@@ -95,7 +95,7 @@ def test_a_picture_and_a_sheet(charon, song, tmp_path) -> None:
 
 
 def test_stems_draw_what_the_mix_alone_does_not(charon, song, tmp_path) -> None:
-    """The clicks as drums, the chord as bass: the film is another one, and the same one every time."""
+    """The clicks as drums, the chord as bass: the picture is another one."""
     x, _ = read_song(song)
     loud = np.abs(x) > 0.05
     folder = tmp_path / "stems"
@@ -103,11 +103,10 @@ def test_stems_draw_what_the_mix_alone_does_not(charon, song, tmp_path) -> None:
     for name, stem in (("drums", x * loud), ("bass", x * ~loud), ("other", 0 * x), ("vocals", 0 * x)):
         write_song(folder / f"{name}.wav", stem.astype(np.float32), RATE_HZ)
     options = ("--size", "96x54", "--at", "2.1", "--json")
-    for name, more in (("mix", ()), ("split", ("--stems", folder)), ("again", ("--stems", folder))):
+    for name, more in (("mix", ()), ("split", ("--stems", folder))):
         told = charon("visualize", song, "-o", tmp_path / f"{name}.png", *options, *more)
         assert told.code == 0, told.err
-    pictures = {name: (tmp_path / f"{name}.png").read_bytes() for name in ("mix", "split", "again")}
-    assert pictures["split"] == pictures["again"] != pictures["mix"]
+    assert (tmp_path / "split.png").read_bytes() != (tmp_path / "mix.png").read_bytes()
 
 
 @pytest.mark.parametrize(
