@@ -8,13 +8,12 @@ from engine.kernels.warped_bins import N_BINS
 from models.training.splitter.calibration import (
     TRIED,
     Offsets,
-    Sums,
     best_offsets,
     offset_masks,
     with_offsets,
 )
 from models.training.splitter.examples import LOOK_AHEAD, N_SPLIT, crop_frames, measure
-from models.training.splitter.losses import part_errors
+from models.training.splitter.losses import Sums, part_errors
 from models.training.splitter.network import SplitNetwork
 
 

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor
 
 from engine.kernels.warped_bins import N_FFT, group_starts
-from models.training.splitter.losses import part_errors
+from models.training.splitter.losses import Sums, part_errors, ratios_db
 
 _LOWS_HZ: Final = 300.0
 _N_LOWS: Final = int((group_starts()[:-1] * 44_100 / N_FFT < _LOWS_HZ).sum())
-Sums = tuple[Tensor, Tensor, Tensor]
-"""mixed, shared and alone of `Batch`."""
 
 
 class Offsets(NamedTuple):
@@ -80,8 +78,7 @@ def best_offsets(judged: Sequence[tuple[Tensor, Sums]]) -> Offsets:
         mixed, shared, alone = (x[..., :_N_LOWS] for x in sums)
         for k, offsets in enumerate(TRIED):
             low_error, low_true, _ = part_errors(_offset_lows(lows, offsets), mixed, shared, alone)
-            ratio = (true + low_true + 1e-6) / (error + low_error + 1e-6)
-            scores[k] += 10.0 * torch.log10(ratio)[:, :3].mean().cpu()
+            scores[k] += ratios_db(error + low_error, true + low_true)[:, :3].mean().cpu()
     return TRIED[int(scores.argmax())]
 
 

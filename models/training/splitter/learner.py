@@ -14,10 +14,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from models.training.splitter.calibration import Offsets, Sums, best_offsets, offset_masks, with_offsets
+from models.training.splitter.calibration import Offsets, best_offsets, offset_masks, with_offsets
 from models.training.splitter.checks import RENDERED
 from models.training.splitter.examples import Batch, Changes, ExampleDraw
-from models.training.splitter.losses import part_errors, split_loss
+from models.training.splitter.losses import Sums, part_errors, ratios_db, split_loss
 from models.training.splitter.network import SplitNetwork
 from models.training.splitter.order import LONGEST_FRAMES, Order
 
@@ -207,7 +207,7 @@ def _ratios_db(judged: Sequence[_Judged], offsets: Offsets) -> list[float]:
     total = torch.zeros(len(_PARTS))
     for masks, sums in judged:
         error, true, _ = part_errors(offset_masks(masks, offsets), *sums)
-        total += (10.0 * torch.log10((true + 1e-6) / (error + 1e-6)))[0, :3].cpu()
+        total += ratios_db(error, true)[0, :3].cpu()
     return (total / len(judged)).tolist()
 
 

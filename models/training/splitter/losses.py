@@ -12,6 +12,9 @@ PART_WEIGHTS: Final = (1.0, 1.6, 0.5, 0.3)
 charged to them already; a bass that lacks its attacks is missed most; the residue is a guest in the vocals'
 stem."""
 
+Sums = tuple[Tensor, Tensor, Tensor]
+"""mixed, shared and alone of `Batch`."""
+
 
 def part_errors(masks: Tensor, mixed: Tensor, shared: Tensor, alone: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Energies of error, of the true part and of the mix.
@@ -28,6 +31,11 @@ def part_errors(masks: Tensor, mixed: Tensor, shared: Tensor, alone: Tensor) -> 
     """
     error = (alone - 2.0 * masks * shared + masks.square() * mixed[:, None]).sum(dim=(2, 3, 4))
     return error.clamp_min(0.0), alone.sum(dim=(2, 3, 4)), mixed.sum(dim=(1, 2, 3))
+
+
+def ratios_db(error: Tensor, true: Tensor) -> Tensor:
+    """SDR of each part from its energies as `part_errors` gives them, shape (batch, 4)."""
+    return 10.0 * torch.log10((true + 1e-6) / (error + 1e-6))
 
 
 def split_loss(masks: Tensor, mixed: Tensor, shared: Tensor, alone: Tensor) -> Tensor:
