@@ -4,7 +4,6 @@ Models lie in a home that outlives the test run ($CHARON_HOME, or the platform's
 that a second run fetches nothing.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +65,13 @@ def spleeter_wheel(store: ModelStore) -> Path:
 
 
 @pytest.fixture(scope="session")
-def falcon() -> TrueStems:
+def falcon(stem_mp4: Path) -> TrueStems:
     """Falcon 69 of MUSDB18's test set, 6.1 s, out of the stempeg package (never imported)."""
-    spec = importlib.util.find_spec("stempeg")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    path = next(Path(spec.submodule_search_locations[0]).rglob("*Falcon 69.stem.mp4"))
-    with av.open(str(path)) as container:
+    with av.open(str(stem_mp4)) as container:
         n_streams = len(container.streams.audio)
     streams = []
     for i in range(n_streams):
-        with av.open(str(path)) as container:
+        with av.open(str(stem_mp4)) as container:
             frames = [frame.to_ndarray() for frame in container.decode(container.streams.audio[i])]
         streams.append(np.ascontiguousarray(np.concatenate(frames, axis=1), np.float32))
     return TrueStems(*streams)

@@ -1,6 +1,5 @@
 """How well the real models separate: Falcon 69 of MUSDB18's test set, through the real command line."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -24,13 +23,9 @@ LEAST_DB = {
 
 
 @pytest.fixture(scope="module")
-def mixture(tmp_path_factory) -> Path:
+def mixture(stem_mp4: Path, tmp_path_factory) -> Path:
     """The mixture alone: stream 0 of the .stem.mp4, which holds five."""
-    spec = importlib.util.find_spec("stempeg")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    path = next(Path(spec.submodule_search_locations[0]).rglob("*Falcon 69.stem.mp4"))
-    with av.open(str(path)) as container:
+    with av.open(str(stem_mp4)) as container:
         frames = [frame.to_ndarray() for frame in container.decode(container.streams.audio[0])]
     target = tmp_path_factory.mktemp("falcon") / "Falcon 69.wav"
     soundfile.write(target, np.concatenate(frames, axis=1).T, 44_100, subtype="FLOAT")

@@ -1,6 +1,5 @@
 """The splitter that comes with Charon: whole, the default, its ingredients free, as good as its card says."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -53,16 +52,12 @@ def test_all_it_was_trained_on_is_free_and_in_the_list() -> None:
 
 
 @pytest.mark.usefixtures("spleeter")
-def test_it_is_as_good_as_its_card_says(models: ModelStore) -> None:
+def test_it_is_as_good_as_its_card_says(models: ModelStore, stem_mp4: Path) -> None:
     """On the song of its card that is at hand."""
     if MDN.is_dir():
         name, song = "mdn", read_true_song(MDN, 20.0, 30.0)
     else:
-        package = importlib.util.find_spec("stempeg")
-        assert package is not None
-        assert package.submodule_search_locations
-        file = next(Path(package.submodule_search_locations[0]).rglob("*Falcon 69.stem.mp4"))
-        name, song = "Falcon", read_true_song(file)
+        name, song = "Falcon", read_true_song(stem_mp4)
     [figures] = [one for one in models.card(MODEL).figures if name in one.song]
     with Evaluator([MODEL]) as evaluator:
         found = evaluator.evaluate(song, MODEL)

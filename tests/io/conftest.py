@@ -109,14 +109,3 @@ def aligned_error_db() -> Callable[[F32, F32], float]:
 def shared_data() -> Path:
     """The folder of real music beside the checkout."""
     return Path(__file__).parents[2] / ".." / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def stem_mp4() -> Path:
-    """The song of the stempeg package: mixture, drums, bass, other, vocals."""
-    import importlib.util
-
-    found = importlib.util.find_spec("stempeg")
-    assert found is not None
-    assert found.origin is not None
-    return next((Path(found.origin).parent / "data").glob("*.stem.mp4"))

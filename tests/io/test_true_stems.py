@@ -1,6 +1,5 @@
 """Songs with true stems: MUSDB18's form and folders, and what is refused."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,6 @@ from engine.io.true_stems import read_true_song, stem_of, true_songs
 from engine.units import energy_ratio_db
 
 RATE_HZ = 44_100
-
-
-@pytest.fixture(scope="module")
-def falcon() -> Path:
-    spec = importlib.util.find_spec("stempeg")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return next(Path(spec.submodule_search_locations[0]).rglob("*Falcon 69.stem.mp4"))
 
 
 def write(path: Path, seconds: float, seed: int, rate_hz: int = RATE_HZ) -> np.ndarray:
@@ -36,8 +27,8 @@ def folder(tmp_path) -> tuple[Path, dict[str, np.ndarray]]:
     return song, {name: write(song / f"{name}.wav", 1.0 + 0.25 * k, k) for k, name in enumerate(names)}
 
 
-def test_a_stem_file_has_four_stems_that_sum_to_its_mixture(falcon):
-    song = read_true_song(falcon)
+def test_a_stem_file_has_four_stems_that_sum_to_its_mixture(stem_mp4):
+    song = read_true_song(stem_mp4)
     assert song.name == "The Easton Ellises - Falcon 69"
     assert list(song.tracks) == ["drums", "bass", "other", "vocals"]
     total = np.sum(list(song.tracks.values()), axis=0)
@@ -94,7 +85,7 @@ def test_a_folder_of_songs(folder, tmp_path):
     assert true_songs(path) == [path]
 
 
-def test_what_cannot_be_judged_is_refused(folder, tmp_path, falcon):
+def test_what_cannot_be_judged_is_refused(folder, tmp_path, stem_mp4):
     path, _ = folder
     with pytest.raises(ParameterError, match="nothing of it from 9"):
         read_true_song(path, 9.0)
@@ -109,6 +100,6 @@ def test_what_cannot_be_judged_is_refused(folder, tmp_path, falcon):
     with pytest.raises(DecodeError, match="has 1 streams"):
         read_true_song(plain)
     broken = tmp_path / "broken.stem.mp4"
-    broken.write_bytes(falcon.read_bytes()[:20_000])
+    broken.write_bytes(stem_mp4.read_bytes()[:20_000])
     with pytest.raises(DecodeError, match=r"broken\.stem\.mp4"):
         read_true_song(broken)
