@@ -1,4 +1,4 @@
-"""What has to be there before tests run in several processes at once, and the song that many are judged by."""
+"""What must be there before tests run in several processes at once, and the song that many are judged by."""
 
 import importlib.util
 import subprocess
